@@ -1,0 +1,141 @@
+// Session: a loaded model, ready to run.
+//
+//   auto session = mini_infer::Session::load("model.onnx");
+//   if (!session.ok()) return fail(session.status().message());
+//   auto outputs = session->run({{"input", image}});
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <mini_infer/status.h>
+#include <mini_infer/tensor.h>
+
+namespace mini_infer {
+
+struct SessionOptions {
+  // Threads of one run(); 0 means the physical cores that affinity and the cgroup quota allow.
+  int threads = 0;
+  // Names of passes to leave out (see `mini-infer inspect`).
+  std::vector<std::string> disabled_passes;
+  // Names of intermediate values to return as additional outputs, after the model's own.
+  std::vector<std::string> extra_outputs;
+  // Receives notes and warnings about the model, one line each. Called only from load() and from the first run() with a
+  // new input shape. Without it they are dropped.
+  std::function<void(const std::string&)> log;
+  // Most bytes of tensors that one run may hold, 0 for the default: the larger of 768 MiB and 32 times the size of the
+  // model file and its inputs. What would need more fails with kResourceExhausted.
+  std::size_t memory_limit = 0;
+};
+
+// One dimension of an input or output as the model declares it: a number, or a name, or neither (value -1, no name).
+struct DimInfo {
+  std::int64_t value = -1;
+  std::string name;
+};
+
+struct ValueInfo {
+  std::string name;
+  DType dtype = DType::kUndefined;
+  // No value when the model leaves even the rank open.
+  std::optional<std::vector<DimInfo>> dims;
+  // "[N,3,224,224]"; "[?]" when the rank is open.
+  std::string shape_str() const;
+};
+
+// What one step of a plan is and costs, for inspect and bench.
+struct StepInfo {
+  std::string node;    // name of the ONNX node, or of the first of those fused into it
+  std::string op;      // "Conv"
+  std::string kernel;  // "conv/winograd4x3/avx512"
+  std::string why;     // why this kernel was chosen
+  std::string output_shape;
+  double flop = 0;         // floating-point operations of one run
+  double seconds = 0;      // time in the profiled runs, all together
+  long long runs = 0;      // how many runs that was
+};
+
+struct PassInfo {
+  std::string name;
+  std::string stage;  // "load" or "plan"
+  int rewrites = 0;
+  double seconds = 0;
+  bool disabled = false;
+};
+
+struct PlanInfo {
+  std::vector<StepInfo> steps;
+  std::vector<PassInfo> passes;
+  std::size_t arena_bytes = 0;
+  std::size_t weight_bytes = 0;  // packed weights and other constants that the plan holds
+  double flop = 0;
+};
+
+struct ModelInfo {
+  std::int64_t ir_version = 0;
+  std::string producer;
+  std::map<std::string, std::int64_t> opsets;  // by domain, "" for ONNX's own
+  std::map<std::string, std::string> metadata;
+  std::map<std::string, int> op_counts;        // of the file, before passes
+  std::int64_t parameters = 0;                 // elements of all initialisers
+  std::size_t file_bytes = 0;
+};
+
+using TensorMap = std::map<std::string, Tensor>;
+
+// A model with its plans. Movable. All const members may be called from several threads at once on one Session; each run
+// takes memory of its own, and packed weights are shared.
+class Session {
+ public:
+  // Reads the file, simplifies the graph. Problems of the model come all together in one message, a line each.
+  static Result<Session> load(const std::string& path, const SessionOptions& options = {});
+  // The same from memory; the bytes may be freed afterwards. External data is not available.
+  static Result<Session> load(std::span<const std::byte> model, const SessionOptions& options = {});
+
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+  ~Session();
+
+  const std::vector<ValueInfo>& inputs() const;
+  const std::vector<ValueInfo>& outputs() const;
+  const ModelInfo& model() const;
+
+  // Runs the model. Every input must be given by its name with the declared dtype and shape; the first run with new input
+  // shapes makes a plan. The outputs are owned by the caller, by name, every declared output present.
+  Result<TensorMap> run(const TensorMap& inputs) const;
+  // The same by position, in the order of inputs() and outputs(): no look-ups.
+  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) const;
+
+  // Makes the plan for these input shapes without running it, and describes it.
+  Result<PlanInfo> plan(std::span<const Shape> input_shapes) const;
+  // As run(), and adds the time of each step to `profile`, which must come from plan() for the same shapes.
+  Result<std::vector<Tensor>> profile(std::span<const Tensor> inputs, PlanInfo& profile) const;
+  // The simplified graph as text.
+  std::string print() const;
+
+  int threads() const;
+
+ private:
+  struct Impl;
+  explicit Session(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Name of the instruction set that kernels use: "avx512", "neon", ... MINI_ISA=<name> in the environment forces a lower one.
+std::string isa_name();
+// One line for each operator that is implemented: domain, type and the opset versions that changed it.
+struct OperatorInfo {
+  std::string domain, type;
+  std::vector<int> since;
+};
+std::vector<OperatorInfo> supported_operators();
+// Threads used when SessionOptions::threads is 0.
+int default_threads();
+
+}  // namespace mini_infer

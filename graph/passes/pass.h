@@ -1,0 +1,66 @@
+// A pass rewrites a graph and keeps its meaning. One <verb>_<what>.cc each, and one line in
+// passes.def.
+#pragma once
+
+#include <mini_infer/status.h>
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/ir/graph.h"
+#include "graph/ir/op_def.h"
+
+namespace mini_infer {
+
+struct PassContext {
+  const OpLookup& ops;
+  Evaluator& evaluator;
+  LogFn log;       // may be empty
+  int block = 16;  // channels in a block of the blocked layout, for the plan stage
+  // Constant folding may grow the model's constants by this many bytes at most, in all.
+  std::size_t fold_budget = 4u << 20;
+};
+
+// Rewrites what it can and returns how many rewrites it made. An error means that the model is
+// broken.
+using PassFn = Result<int> (*)(Graph&, PassContext&);
+
+enum class PassStage {
+  kLoad,  // once for each model, shapes symbolic: what any engine could use
+  kPlan,  // once for each set of input shapes, on a copy of the graph with numbers for shapes: also
+          // layouts
+};
+
+struct Pass {
+  std::string_view name;
+  PassFn run;
+  PassStage stage;
+};
+// The pipeline, in order (passes.def).
+std::span<const Pass> all_passes();
+
+struct PassReport {
+  std::string name;
+  PassStage stage = PassStage::kLoad;
+  int rewrites = 0;
+  double seconds = 0;
+  bool disabled = false;
+};
+
+struct PassOptions {
+  std::vector<std::string> disabled;  // names
+  long long stop_after = -1;  // at most this many rewrites, all passes together; -1: no limit
+};
+
+// Runs the passes of one stage, the whole list again while it changes anything (a bounded number of
+// rounds), in subgraphs too. The graph is verified after each pass that changed it.
+Result<std::vector<PassReport>> run_passes(Graph& graph, PassStage stage, PassContext& context,
+                                           const PassOptions& options = {});
+
+#define MINI_PASS(name, stage) Result<int> name(Graph& graph, PassContext& context);
+#include "graph/passes/passes.def"
+#undef MINI_PASS
+
+}  // namespace mini_infer

@@ -67,7 +67,8 @@ function(mini_infer_add_isas target)
     target_compile_options(${object} PRIVATE ${mini_flags_${isa}} -O2 -ffp-contract=off -fno-exceptions -fno-math-errno
       -fvisibility=hidden)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-      target_compile_options(${object} PRIVATE -Wno-psabi -Wno-ignored-attributes)
+      # GCC 12's AVX-512 intrinsics start from undefined registers (PR 105593).
+      target_compile_options(${object} PRIVATE -Wno-psabi -Wno-ignored-attributes -Wno-uninitialized)
     endif()
     target_compile_definitions(${object} PRIVATE MINI_ISA=${isa} MINI_XSIMD_ARCH=${mini_arch_${isa}} xsimd=xsimd_${isa})
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${object}>)

@@ -17,14 +17,22 @@ struct DTypeRow {
   std::size_t size;
 };
 constexpr DTypeRow kDTypes[] = {
-    {DType::kFloat32, "float32", 4},      {DType::kUInt8, "uint8", 1},
-    {DType::kInt8, "int8", 1},            {DType::kUInt16, "uint16", 2},
-    {DType::kInt16, "int16", 2},          {DType::kInt32, "int32", 4},
-    {DType::kInt64, "int64", 8},          {DType::kString, "string", sizeof(std::string)},
-    {DType::kBool, "bool", 1},            {DType::kFloat16, "float16", 2},
-    {DType::kFloat64, "float64", 8},      {DType::kUInt32, "uint32", 4},
-    {DType::kUInt64, "uint64", 8},        {DType::kComplex64, "complex64", 8},
-    {DType::kComplex128, "complex128", 16}, {DType::kBFloat16, "bfloat16", 2},
+    {DType::kFloat32, "float32", 4},
+    {DType::kUInt8, "uint8", 1},
+    {DType::kInt8, "int8", 1},
+    {DType::kUInt16, "uint16", 2},
+    {DType::kInt16, "int16", 2},
+    {DType::kInt32, "int32", 4},
+    {DType::kInt64, "int64", 8},
+    {DType::kString, "string", sizeof(std::string)},
+    {DType::kBool, "bool", 1},
+    {DType::kFloat16, "float16", 2},
+    {DType::kFloat64, "float64", 8},
+    {DType::kUInt32, "uint32", 4},
+    {DType::kUInt64, "uint64", 8},
+    {DType::kComplex64, "complex64", 8},
+    {DType::kComplex128, "complex128", 16},
+    {DType::kBFloat16, "bfloat16", 2},
 };
 
 const DTypeRow* find_row(DType dtype) {
@@ -90,10 +98,13 @@ Float16 to_float16(float value) {
   const auto sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000);
   const std::uint32_t magnitude = bits & 0x7fffffff;
   if (magnitude > 0x7f800000) return {static_cast<std::uint16_t>(sign | 0x7e00)};
-  if (magnitude >= 0x477ff000) return {static_cast<std::uint16_t>(sign | 0x7c00)};  // rounds past 65504
-  if (magnitude < 0x38800000) {  // below 2^-14: adding 0.5 leaves the rounded subnormal in the low bits
+  if (magnitude >= 0x477ff000)
+    return {static_cast<std::uint16_t>(sign | 0x7c00)};  // rounds past 65504
+  if (magnitude <
+      0x38800000) {  // below 2^-14: adding 0.5 leaves the rounded subnormal in the low bits
     const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
-    return {static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(shifted) - 0x3f000000))};
+    return {
+        static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(shifted) - 0x3f000000))};
   }
   const std::uint32_t rounded = magnitude + 0xfff + ((magnitude >> 13) & 1) - (112u << 23);
   return {static_cast<std::uint16_t>(sign | (rounded >> 13))};
@@ -126,9 +137,9 @@ Result<std::size_t> checked_bytes(DType dtype, const Shape& shape) {
   if (zero) return std::size_t{0};
   for (const std::int64_t dim : shape) {
     if (bytes > kMost / static_cast<std::size_t>(dim)) {
-      return Status(Code::kResourceExhausted,
-                    "a tensor of shape " + shape.str() + " and dtype " +
-                        std::string(dtype_name(dtype)) + " is larger than any memory");
+      return Status(Code::kResourceExhausted, "a tensor of shape " + shape.str() + " and dtype " +
+                                                  std::string(dtype_name(dtype)) +
+                                                  " is larger than any memory");
     }
     bytes *= static_cast<std::size_t>(dim);
   }
@@ -137,8 +148,8 @@ Result<std::size_t> checked_bytes(DType dtype, const Shape& shape) {
 
 Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)) {
   if (dtype == DType::kString) {
-    auto strings = std::make_shared<std::vector<std::string>>(
-        std::max<std::int64_t>(shape_.elements(), 1));
+    auto strings =
+        std::make_shared<std::vector<std::string>>(std::max<std::int64_t>(shape_.elements(), 1));
     data_ = strings->data();
     owner_ = std::move(strings);
     return;

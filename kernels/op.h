@@ -82,6 +82,7 @@ struct PrepareInput {
   Shape shape;
   Layout layout = Layout::kPlain;
   const Tensor* constant = nullptr;
+  bool transient = false;  // `constant` holds for this run only: what is packed from it is not kept
 };
 struct PrepareOutput {
   bool present = false;

@@ -1,0 +1,26 @@
+#include "engine/weight_cache.h"
+
+namespace mini_infer {
+
+std::shared_ptr<const PackedBuffer> SessionWeights::get(const Tensor& source,
+                                                        const std::string& key, std::size_t bytes,
+                                                        FunctionRef<void(std::byte*)> fill) {
+  const std::lock_guard lock(mutex_);
+  // The shape is part of the key: two views of one buffer may start at the same address.
+  Entry& entry = entries_[{source.data(), key + source.shape().str()}];
+  if (entry.buffer == nullptr) {
+    auto buffer = std::make_shared<PackedBuffer>(bytes);
+    fill(buffer->mutable_data());
+    entry = {.source = source.owner(), .buffer = std::move(buffer)};
+  }
+  return entry.buffer;
+}
+
+std::size_t SessionWeights::bytes() const {
+  const std::lock_guard lock(mutex_);
+  std::size_t sum = 0;
+  for (const auto& [key, entry] : entries_) sum += entry.buffer->bytes();
+  return sum;
+}
+
+}  // namespace mini_infer

@@ -1,0 +1,30 @@
+// The session's packed weights, shared by all its plans.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "kernels/op.h"
+
+namespace mini_infer {
+
+class SessionWeights : public WeightCache {
+ public:
+  // Thread-safe. Packs while the lock is held: two plans never pack the same constant twice.
+  std::shared_ptr<const PackedBuffer> get(const Tensor& source, const std::string& key,
+                                          std::size_t bytes,
+                                          FunctionRef<void(std::byte*)> fill) override;
+  std::size_t bytes() const;
+
+ private:
+  struct Entry {
+    std::shared_ptr<const void> source;  // keeps the address that is the key from being used again
+    std::shared_ptr<const PackedBuffer> buffer;
+  };
+  mutable std::mutex mutex_;
+  std::map<std::pair<const void*, std::string>, Entry> entries_;
+};
+
+}  // namespace mini_infer

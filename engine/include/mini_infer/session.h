@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -83,6 +84,7 @@ struct ModelInfo {
   std::map<std::string, std::int64_t> opsets;  // by domain, "" for ONNX's own
   std::map<std::string, std::string> metadata;
   std::map<std::string, int> op_counts;        // of the file, before passes
+  std::set<DType> tensor_dtypes;               // element types of all inputs, outputs and initialisers
   std::int64_t parameters = 0;                 // elements of all initialisers
   std::size_t file_bytes = 0;
 };

@@ -1,0 +1,125 @@
+#include "tools/compare.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tools/common.h"
+#include "tools/values.h"
+
+namespace mini_infer::tools {
+namespace {
+
+bool agree(double got, double want, const Tolerance& tolerance) {
+  if (std::isnan(want) || std::isnan(got)) return std::isnan(want) && std::isnan(got);
+  if (std::isinf(want) || std::isinf(got)) return got == want;
+  return std::abs(got - want) <= tolerance.atol + tolerance.rtol * std::abs(want);
+}
+
+// How far got is off, for finding the worst element; infinite where one of the two is not finite.
+double difference(double got, double want) {
+  const double d = std::abs(got - want);
+  if (std::isnan(d)) return std::isnan(got) && std::isnan(want) ? 0 : HUGE_VAL;
+  return d;
+}
+
+struct Worst {
+  std::int64_t different = 0;
+  std::int64_t index = -1;
+  double off = -1;
+  double largest_finite = 0;
+};
+
+Worst find_worst(std::span<const double> got, std::span<const double> want,
+                 const Tolerance& tolerance) {
+  Worst worst;
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    const bool same = got[i] == want[i];
+    const double off = same ? 0 : difference(got[i], want[i]);
+    if (std::isfinite(off)) worst.largest_finite = std::max(worst.largest_finite, off);
+    if (same || agree(got[i], want[i], tolerance)) continue;
+    ++worst.different;
+    if (off > worst.off) {
+      worst.off = off;
+      worst.index = static_cast<std::int64_t>(i);
+    }
+  }
+  return worst;
+}
+
+std::string position(std::int64_t index, const Shape& shape) {
+  Shape at = shape;
+  for (std::size_t d = shape.rank(); d-- > 0;) {
+    at[d] = index % shape[d];
+    index /= shape[d];
+  }
+  return at.str();
+}
+
+Comparison compare_text(const Tensor& got, const Tensor& want) {
+  const auto a = got.values<std::string>(), b = want.values<std::string>();
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] == b[i]) continue;
+    return {format("at %s '%s' instead of '%s'",
+                   position(static_cast<std::int64_t>(i), want.shape()).c_str(), a[i].c_str(),
+                   b[i].c_str())};
+  }
+  return {};
+}
+
+// int64 has more digits than double: neighbours that round to the same double must not pass for
+// equal.
+template <class T>
+std::int64_t exact_mismatch(const Tensor& got, const Tensor& want) {
+  const auto a = got.values<T>(), b = want.values<T>();
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i] && static_cast<double>(a[i]) == static_cast<double>(b[i])) {
+      return static_cast<std::int64_t>(i);
+    }
+  }
+  return -1;
+}
+
+}  // namespace
+
+Comparison compare(const Tensor& got, const Tensor& want, const Tolerance& tolerance) {
+  if (got.dtype() != want.dtype()) {
+    return {format("type %s instead of %s", std::string(dtype_name(got.dtype())).c_str(),
+                   std::string(dtype_name(want.dtype())).c_str())};
+  }
+  if (got.shape() != want.shape()) {
+    return {
+        format("shape %s instead of %s", got.shape().str().c_str(), want.shape().str().c_str())};
+  }
+  if (want.dtype() == DType::kString) return compare_text(got, want);
+
+  const std::vector<double> a = as_doubles(got), b = as_doubles(want);
+  Worst worst = find_worst(a, b, tolerance);
+  if (worst.different == 0 && tolerance.rtol == 0 && tolerance.atol == 0) {
+    if (want.dtype() == DType::kInt64) worst.index = exact_mismatch<std::int64_t>(got, want);
+    if (want.dtype() == DType::kUInt64) worst.index = exact_mismatch<std::uint64_t>(got, want);
+    if (worst.index >= 0)
+      return {"at " + position(worst.index, want.shape()) + " the last digits differ"};
+  }
+  Comparison result{.largest_difference = worst.largest_finite};
+  if (worst.different == 0) return result;
+  const auto i = static_cast<std::size_t>(worst.index);
+  // Complex numbers are pairs here.
+  const bool pairs = b.size() != static_cast<std::size_t>(want.elements());
+  result.problem = format(
+      "%lld of %zu values differ; the worst at %s: %.7g instead of %.7g, off by %.3g where %.3g is "
+      "allowed",
+      static_cast<long long>(worst.different), b.size(),
+      position(pairs ? worst.index / 2 : worst.index, want.shape()).c_str(), a[i], b[i], worst.off,
+      tolerance.atol + tolerance.rtol * std::abs(b[i]));
+  return result;
+}
+
+double largest_magnitude(const Tensor& tensor) {
+  double largest = 0;
+  for (const double value : as_doubles(tensor)) {
+    if (std::isfinite(value)) largest = std::max(largest, std::abs(value));
+  }
+  return largest;
+}
+
+}  // namespace mini_infer::tools

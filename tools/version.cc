@@ -1,1 +1,7 @@
-namespace mini_infer::tools { extern const char kVersion[]; const char kVersion[] = "0.1.0"; }
+#include "tools/version.h"
+
+namespace mini_infer::tools {
+
+const char kVersion[] = MINI_VERSION;
+
+}  // namespace mini_infer::tools

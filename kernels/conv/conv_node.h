@@ -1,0 +1,43 @@
+// What every convolution operator reads from its node.
+#pragma once
+
+#include "kernels/conv/geometry.h"
+#include "kernels/fused_activation.h"
+#include "kernels/op.h"
+#include "kernels/window.h"
+
+namespace mini_infer {
+
+// Shape of the output of a convolution with input x and weights w, as far as both tell it.
+Result<std::optional<SymShape>> infer_conv_shape(const InferContext& c, std::size_t x,
+                                                 std::size_t w);
+// The same for a transposed convolution with inputs 0 and 1.
+Result<std::optional<SymShape>> infer_conv_transpose_shape(const InferContext& c);
+
+// Numbers of a convolution whose input and weights are inputs x and w; checks that they agree.
+Result<ConvGeometry> read_conv_geometry(const PrepareContext& c, std::size_t x, std::size_t w);
+Result<ConvGeometry> read_conv_transpose_geometry(const PrepareContext& c);
+
+// An input of one number a channel ([count], or [count,1,1]), where it is present.
+Status check_channel_input(const PrepareContext& c, std::size_t i, const char* name,
+                           std::int64_t count);
+
+// Inputs of Conv, ConvTranspose and their fused forms.
+enum ConvInput : int { kX, kW, kBias, kResidual, kSlopes };
+
+// What follows the sum: y = activation(sum + bias + residual). Inputs are indices, -1 for none.
+struct ConvEnd {
+  int bias = -1;
+  int residual = -1;
+  int slopes = -1;  // of PRelu: [oc] or one
+  bool one_slope = false;
+  ActivationParams activation;
+};
+
+// Reads bias, residual, activation and slopes, and checks them against the geometry.
+Result<ConvEnd> read_conv_end(const PrepareContext& c, const ConvGeometry& g);
+
+// All inputs must have the same floating dtype.
+Status check_conv_dtypes(const PrepareContext& c);
+
+}  // namespace mini_infer

@@ -1,0 +1,36 @@
+// Sliding windows over spatial axes: what convolution and pooling operators share.
+#pragma once
+
+#include <cstdint>
+
+#include "graph/ir/op_def.h"
+
+namespace mini_infer {
+
+enum class AutoPad : std::uint8_t { kNotSet, kSameUpper, kSameLower, kValid };
+
+// The attributes of a window, one entry for each spatial axis.
+struct Window {
+  Ints kernel, strides, dilations;
+  Ints pads_begin, pads_end;  // zero until resolve_pads() where auto_pad is set
+  AutoPad auto_pad = AutoPad::kNotSet;
+  bool ceil_mode = false;
+
+  std::size_t rank() const { return kernel.size(); }
+  // Elements between the first and the last tap, both included.
+  std::int64_t extent(std::size_t axis) const { return (kernel[axis] - 1) * dilations[axis] + 1; }
+};
+
+// Reads strides, dilations, pads, auto_pad and ceil_mode for a window whose taps are `kernel`, and
+// checks kernel_shape against `kernel` where both are there.
+Result<Window> read_window(const AttributeReader& node, const Ints& kernel);
+// The same for operators whose attribute kernel_shape tells the taps.
+Result<Window> read_window(const AttributeReader& node);
+
+// Extent of the output along a spatial axis of extent `in`; no value where it is no expression.
+std::optional<Dim> window_output(const Window& window, std::size_t axis, const Dim& in);
+
+// Computes what auto_pad asks for, for an input [N,C,spatial...], and checks that the windows fit.
+Status resolve_pads(Window& window, const Shape& input);
+
+}  // namespace mini_infer

@@ -1,0 +1,184 @@
+#include "engine/executor.h"
+
+#include <chrono>
+#include <cstring>
+
+#include "engine/node_runner.h"
+#include "kernels/denormals.h"
+
+namespace mini_infer {
+namespace {
+
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+constexpr std::size_t kMostIdleStates = 8;
+
+}  // namespace
+
+// The memory of one run.
+struct Executor::State {
+  Tensor arena;
+  std::vector<void*> pointers;  // by value; nullptr until it is there
+  std::vector<Tensor> heap;     // by value, for those that dynamic steps make
+  std::vector<Tensor> outputs;
+  // Pointers and tensors of one step, kept to save allocations.
+  std::vector<const void*> in;
+  std::vector<void*> out;
+  std::vector<Tensor> made;
+};
+
+Executor::Executor(std::shared_ptr<const Plan> plan, const OpLookup& ops,
+                   const PrepareContext::Environment& environment, std::size_t memory_limit)
+    : plan_(std::move(plan)), ops_(ops), environment_(environment), memory_limit_(memory_limit) {}
+
+Executor::~Executor() = default;
+
+std::unique_ptr<Executor::State> Executor::take_state() {
+  const std::lock_guard lock(mutex_);
+  if (idle_.empty()) return nullptr;
+  std::unique_ptr<State> state = std::move(idle_.back());
+  idle_.pop_back();
+  return state;
+}
+
+void Executor::give_back(std::unique_ptr<State> state) {
+  state->outputs.clear();
+  for (Tensor& tensor : state->heap) tensor = Tensor();
+  const std::lock_guard lock(mutex_);
+  if (idle_.size() < kMostIdleStates) idle_.push_back(std::move(state));
+}
+
+// Memory and pointers that are known before the first step.
+Status Executor::start(State& state, std::span<const Tensor> inputs) {
+  if (state.arena.empty()) {
+    if (plan_->arena_bytes > memory_limit_) {
+      return error(Code::kResourceExhausted, "a run needs ", plan_->arena_bytes,
+                   " bytes of memory; the limit is ", memory_limit_,
+                   " (SessionOptions::memory_limit)");
+    }
+    MINI_TRY_ASSIGN(
+        state.arena,
+        Tensor::allocate(DType::kUInt8, Shape{static_cast<std::int64_t>(plan_->arena_bytes)}));
+    state.pointers.assign(plan_->slots.size(), nullptr);
+    state.heap.resize(plan_->slots.size());
+  }
+  state.outputs.assign(plan_->outputs.size(), Tensor());
+  for (std::size_t i = 0; i < plan_->outputs.size(); ++i) {
+    const PlanOutput& out = plan_->outputs[i];
+    if (!out.in_place) continue;
+    const Slot& slot = plan_->slots[static_cast<std::size_t>(out.value)];
+    MINI_TRY_ASSIGN(state.outputs[i], Tensor::allocate(slot.dtype, *slot.shape));
+  }
+  for (std::size_t v = 0; v < plan_->slots.size(); ++v) {
+    const Slot& slot = plan_->slots[v];
+    std::byte* base = nullptr;
+    switch (slot.kind) {
+      case Slot::Kind::kArena:
+        base = static_cast<std::byte*>(state.arena.mutable_data());
+        break;
+      case Slot::Kind::kInput:
+        base = static_cast<std::byte*>(const_cast<void*>(inputs[slot.index].data()));
+        break;
+      case Slot::Kind::kOutput:
+        base = static_cast<std::byte*>(state.outputs[slot.index].mutable_data());
+        break;
+      case Slot::Kind::kConstant:
+        // A view of a constant has the constant's slot as its index.
+        base = static_cast<std::byte*>(const_cast<void*>(plan_->slots[slot.index].constant.data()));
+        break;
+      case Slot::Kind::kHeap:
+      case Slot::Kind::kNone:
+        break;
+    }
+    state.pointers[v] = base == nullptr ? nullptr : base + slot.offset;
+  }
+  return ok();
+}
+
+Tensor Executor::tensor_of(ValueId id, const State& state) const {
+  const auto v = static_cast<std::size_t>(id);
+  const Slot& slot = plan_->slots[v];
+  if (slot.kind == Slot::Kind::kHeap) return state.heap[v];
+  return Tensor::view(slot.dtype, *slot.shape, state.pointers[v]);
+}
+
+Status Executor::run_static(const Step& step, State& state) {
+  state.in.clear();
+  for (const ValueId id : step.inputs)
+    state.in.push_back(id == kNoValue ? nullptr : state.pointers[static_cast<std::size_t>(id)]);
+  state.out.clear();
+  for (const ValueId id : step.outputs)
+    state.out.push_back(id == kNoValue ? nullptr : state.pointers[static_cast<std::size_t>(id)]);
+  return step.kernel.run(
+      {.inputs = state.in,
+       .outputs = state.out,
+       .scratch = static_cast<std::byte*>(state.arena.mutable_data()) + step.scratch_offset,
+       .threads = environment_.threads,
+       .dynamic_outputs = {}});
+}
+
+Status Executor::run_dynamic(const Step& step, State& state) {
+  std::vector<Tensor> inputs;
+  std::vector<bool> lasting;
+  for (const ValueId id : step.inputs) {
+    inputs.push_back(id == kNoValue ? Tensor() : tensor_of(id, state));
+    lasting.push_back(id != kNoValue &&
+                      plan_->slots[static_cast<std::size_t>(id)].kind == Slot::Kind::kConstant);
+  }
+  MINI_TRY_ASSIGN(std::vector<Tensor> outputs,
+                  run_node(step.node, inputs, lasting, ops_, environment_, memory_limit_));
+  for (std::size_t i = 0; i < step.outputs.size(); ++i) {
+    if (step.outputs[i] == kNoValue) continue;
+    const auto v = static_cast<std::size_t>(step.outputs[i]);
+    const Slot& slot = plan_->slots[v];
+    if (slot.shape && *slot.shape != outputs[i].shape()) {
+      return error(Code::kInternal, step.node.str(), ": output ", i, " has shape ",
+                   outputs[i].shape(), "; the plan expects ", *slot.shape);
+    }
+    state.pointers[v] = outputs[i].mutable_data();
+    state.heap[v] = std::move(outputs[i]);
+  }
+  for (const ValueId id : step.last_uses) state.heap[static_cast<std::size_t>(id)] = Tensor();
+  return ok();
+}
+
+Status Executor::run_steps(State& state, Profiler* profiler) {
+  for (std::size_t s = 0; s < plan_->steps.size(); ++s) {
+    const Step& step = plan_->steps[s];
+    const double begin = profiler != nullptr ? now_seconds() : 0;
+    Status status = step.dynamic ? run_dynamic(step, state) : run_static(step, state);
+    if (!status.ok()) return step.dynamic ? status : std::move(status).at(step.node.str());
+    if (profiler != nullptr) profiler->seconds[s] += now_seconds() - begin;
+  }
+  return ok();
+}
+
+Result<std::vector<Tensor>> Executor::finish(State& state) {
+  for (std::size_t i = 0; i < plan_->outputs.size(); ++i) {
+    const PlanOutput& out = plan_->outputs[i];
+    if (out.in_place) continue;
+    const Tensor tensor = tensor_of(out.value, state);
+    const bool owned = plan_->slots[static_cast<std::size_t>(out.value)].kind == Slot::Kind::kHeap;
+    state.outputs[i] = owned ? tensor : tensor.clone();
+  }
+  return std::move(state.outputs);
+}
+
+Result<std::vector<Tensor>> Executor::run(std::span<const Tensor> inputs, Profiler* profiler) {
+  const FlushDenormals flush;
+  std::unique_ptr<State> state = take_state();
+  if (state == nullptr) state = std::make_unique<State>();
+  MINI_TRY(start(*state, inputs));
+  if (profiler != nullptr) {
+    profiler->seconds.resize(plan_->steps.size(), 0);
+    ++profiler->runs;
+  }
+  MINI_TRY(run_steps(*state, profiler));
+  Result<std::vector<Tensor>> outputs = finish(*state);
+  give_back(std::move(state));
+  return outputs;
+}
+
+}  // namespace mini_infer

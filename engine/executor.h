@@ -1,0 +1,51 @@
+// Executor: runs a plan. One per plan; run() is safe from many threads at once, each run takes
+// memory of its own from a pool.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "engine/plan.h"
+
+namespace mini_infer {
+
+// Adds up the times of steps. Not thread-safe: one profiler for one run at a time.
+struct Profiler {
+  std::vector<double> seconds;  // by step
+  long long runs = 0;
+};
+
+class Executor {
+ public:
+  // `ops` and `environment` must outlive the executor.
+  Executor(std::shared_ptr<const Plan> plan, const OpLookup& ops,
+           const PrepareContext::Environment& environment, std::size_t memory_limit);
+  ~Executor();
+
+  const Plan& plan() const { return *plan_; }
+  // `inputs` in the plan's order, with the dtypes and shapes that the plan was made for. Outputs in
+  // the plan's order, owned by the caller.
+  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, Profiler* profiler = nullptr);
+
+ private:
+  struct State;
+  std::unique_ptr<State> take_state();
+  void give_back(std::unique_ptr<State> state);
+  Status run_steps(State& state, Profiler* profiler);
+  Status run_static(const Step& step, State& state);
+  Status run_dynamic(const Step& step, State& state);
+  Tensor tensor_of(ValueId id, const State& state) const;
+  Status start(State& state, std::span<const Tensor> inputs);
+  Result<std::vector<Tensor>> finish(State& state);
+
+  std::shared_ptr<const Plan> plan_;
+  const OpLookup& ops_;
+  const PrepareContext::Environment& environment_;
+  std::size_t memory_limit_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<State>> idle_;
+};
+
+}  // namespace mini_infer

@@ -1,0 +1,90 @@
+#include "engine/graph_runner.h"
+
+#include <algorithm>
+
+#include "engine/node_runner.h"
+#include "kernels/op_registry.h"
+
+namespace mini_infer {
+namespace {
+
+// Plans kept for different input shapes.
+constexpr std::size_t kMostPlans = 16;
+
+class Subgraph : public SubgraphRunner {
+ public:
+  Subgraph(GraphPtr graph, const Engine& engine) : runner_(std::move(graph), engine) {}
+  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) override {
+    MINI_TRY_ASSIGN(const std::shared_ptr<Executor> executor, runner_.executor(inputs));
+    return executor->run(inputs);
+  }
+
+ private:
+  GraphRunner runner_;
+};
+
+}  // namespace
+
+Engine::Engine(Options options)
+    : options_(std::move(options)),
+      ops_(op_registry()),
+      environment_{.isa = best_isa(),
+                   .threads = options_.threads,
+                   .weights = &weights_,
+                   .log = options_.log,
+                   .subgraph = [this](const GraphPtr& graph) { return subgraph(graph); }} {}
+
+PassContext Engine::pass_context(Evaluator& evaluator) const {
+  return {.ops = ops_,
+          .evaluator = evaluator,
+          .log = options_.log,
+          .block = isa_lanes(environment_.isa)};
+}
+
+std::shared_ptr<SubgraphRunner> Engine::subgraph(const GraphPtr& graph) {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<SubgraphRunner>& runner = subgraphs_[graph];
+  if (runner == nullptr) runner = std::make_shared<Subgraph>(graph, *this);
+  return runner;
+}
+
+Result<std::shared_ptr<Executor>> GraphRunner::executor(std::span<const Tensor> inputs) {
+  Key key;
+  for (const Tensor& input : inputs) {
+    key.push_back(static_cast<std::int64_t>(input.dtype()));
+    key.push_back(static_cast<std::int64_t>(input.shape().rank()));
+    key.insert(key.end(), input.shape().begin(), input.shape().end());
+  }
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(recent_.begin(), recent_.end(),
+                                  [&](const Entry& entry) { return entry.key == key; });
+  if (found != recent_.end()) {
+    recent_.splice(recent_.begin(), recent_, found);
+    return recent_.front().executor;
+  }
+  MINI_TRY_ASSIGN(std::shared_ptr<Executor> made, make_executor(inputs));
+  recent_.push_front({std::move(key), made});
+  if (recent_.size() > kMostPlans) recent_.pop_back();
+  return made;
+}
+
+Result<std::shared_ptr<Executor>> GraphRunner::make_executor(std::span<const Tensor> inputs) const {
+  Graph graph = *graph_;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    Value& value = graph.value(graph.inputs[i]);
+    value.dtype = inputs[i].dtype();
+    value.shape = SymShape(inputs[i].shape());
+  }
+  NodeEvaluator evaluator(engine_.ops(), engine_.environment(), engine_.options().memory_limit);
+  PassContext context = engine_.pass_context(evaluator);
+  MINI_TRY_ASSIGN(std::vector<PassReport> reports,
+                  run_passes(graph, PassStage::kPlan, context,
+                             {.disabled = engine_.options().disabled_passes}));
+  MINI_TRY_ASSIGN(std::shared_ptr<Plan> plan,
+                  make_plan(graph, engine_.ops(), engine_.environment()));
+  plan->passes = std::move(reports);
+  return std::make_shared<Executor>(std::move(plan), engine_.ops(), engine_.environment(),
+                                    engine_.options().memory_limit);
+}
+
+}  // namespace mini_infer

@@ -1,0 +1,71 @@
+// GraphRunner: a graph with its plans by input shapes. The model itself is one, and so is each
+// subgraph of If, Loop and Scan.
+#pragma once
+
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/executor.h"
+#include "engine/weight_cache.h"
+
+namespace mini_infer {
+
+// What all graphs of a session share.
+class Engine {
+ public:
+  struct Options {
+    int threads = 1;
+    std::vector<std::string> disabled_passes;
+    LogFn log;
+    std::size_t memory_limit = 0;
+  };
+  explicit Engine(Options options);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  const Options& options() const { return options_; }
+  const OpLookup& ops() const { return ops_; }
+  const PrepareContext::Environment& environment() const { return environment_; }
+  const SessionWeights& weights() const { return weights_; }
+  PassContext pass_context(Evaluator& evaluator) const;
+
+ private:
+  std::shared_ptr<SubgraphRunner> subgraph(const GraphPtr& graph);
+
+  Options options_;
+  const OpLookup& ops_;
+  SessionWeights weights_;
+  PrepareContext::Environment environment_;
+  std::mutex mutex_;
+  std::map<GraphPtr, std::shared_ptr<SubgraphRunner>> subgraphs_;
+};
+
+class GraphRunner {
+ public:
+  // `engine` must outlive the runner. The graph has gone through the passes of the load stage.
+  GraphRunner(GraphPtr graph, const Engine& engine) : graph_(std::move(graph)), engine_(engine) {}
+
+  const Graph& graph() const { return *graph_; }
+  // The executor for inputs of these dtypes and shapes, made at the first call. Thread-safe.
+  Result<std::shared_ptr<Executor>> executor(std::span<const Tensor> inputs);
+
+ private:
+  using Key = std::vector<std::int64_t>;
+  struct Entry {
+    Key key;
+    std::shared_ptr<Executor> executor;
+  };
+  Result<std::shared_ptr<Executor>> make_executor(std::span<const Tensor> inputs) const;
+
+  GraphPtr graph_;
+  const Engine& engine_;
+  std::mutex mutex_;
+  std::list<Entry> recent_;  // most recently used first
+};
+
+}  // namespace mini_infer

@@ -4,6 +4,7 @@
 
 #include <mini_infer/status.h>
 
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,9 @@ struct PassContext {
   int block = 16;  // channels in a block of the blocked layout, for the plan stage
   // Constant folding may grow the model's constants by this many bytes at most, in all.
   std::size_t fold_budget = 4u << 20;
+  // Rewrites that are still allowed, see PassOptions::stop_after. Passes that the engine cannot do
+  // without (infer_shapes, widen_float16) do not look at it.
+  long long rewrites_left = std::numeric_limits<long long>::max();
 };
 
 // Rewrites what it can and returns how many rewrites it made. An error means that the model is
@@ -55,7 +59,9 @@ struct PassOptions {
 };
 
 // Runs the passes of one stage, the whole list again while it changes anything (a bounded number of
-// rounds), in subgraphs too. The graph is verified after each pass that changed it.
+// rounds). The load stage goes into subgraphs too; the plan stage does not, because whoever runs a
+// subgraph plans it for the shapes it gets. The graph is verified after each pass that changed it.
+// The reports are in the order of the pipeline, one for each line of the stage.
 Result<std::vector<PassReport>> run_passes(Graph& graph, PassStage stage, PassContext& context,
                                            const PassOptions& options = {});
 

@@ -5,6 +5,16 @@
 
 namespace mini_infer {
 
+std::vector<NodeId> nodes_in_order(const Graph& graph, std::string_view op_type,
+                                   std::string_view domain) {
+  for (NodeId id = 0; id < static_cast<NodeId>(graph.node_slots()); ++id) {
+    if (graph.alive(id) && graph.node(id).is(op_type, domain)) {
+      return graph.nodes_of(op_type, domain);
+    }
+  }
+  return {};
+}
+
 std::optional<double> scalar_constant(const Graph& graph, ValueId value) {
   const Tensor* tensor = graph.constant(value);
   return tensor != nullptr ? single_number(*tensor) : std::nullopt;

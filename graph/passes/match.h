@@ -15,13 +15,17 @@ namespace mini_infer {
 
 // --- walking
 
+// Graph::nodes_of, quick when there is none.
+std::vector<NodeId> nodes_in_order(const Graph& graph, std::string_view op_type,
+                                   std::string_view domain);
+
 // Calls rewrite(NodeId) for the nodes of one type, in order, as long as rewrites are allowed; it
 // says whether it rewrote. Returns how often it did.
 template <class F>
 int rewrite_each(Graph& graph, PassContext& context, std::string_view op_type, F&& rewrite,
                  std::string_view domain = "") {
   int count = 0;
-  for (const NodeId id : graph.nodes_of(op_type, domain)) {
+  for (const NodeId id : nodes_in_order(graph, op_type, domain)) {
     if (context.rewrites_left <= 0) break;
     if (!graph.alive(id) || !graph.node(id).is(op_type, domain) || !rewrite(id)) continue;
     --context.rewrites_left;

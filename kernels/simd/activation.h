@@ -144,6 +144,7 @@ template <int N>
 MINI_INLINE void activate_cheap(Activation kind, Vec (&x)[N], Vec alpha, Vec beta) {
 #define MINI_CASE(name)                                                                  \
   case Activation::k##name:                                                              \
+    MINI_UNROLL                                                                          \
     for (int i = 0; i < N; ++i) x[i] = activate<Activation::k##name>(x[i], alpha, beta); \
     break;
   switch (kind) {

@@ -8,6 +8,13 @@
 
 #define MINI_INLINE inline __attribute__((always_inline))
 
+// Before a loop over registers, which must be unrolled wholly.
+#if defined(__clang__)
+#define MINI_UNROLL _Pragma("unroll")
+#else
+#define MINI_UNROLL _Pragma("GCC unroll 64")
+#endif
+
 namespace mini_infer::simd::MINI_ISA {
 
 using Arch = xsimd::MINI_XSIMD_ARCH;
@@ -203,6 +210,69 @@ MINI_INLINE float reduce_max(Vec v) {
   return most;
 }
 MINI_INLINE Vec select(Mask m, Vec yes, Vec no) { return xsimd::select(m, yes, no); }
+
+// The square of vectors v[row][lane] transposed.
+MINI_INLINE void transpose(Vec (&v)[kLanes]) {
+#if defined(__AVX512F__)
+  __m512 t[16], u[16];
+  MINI_UNROLL
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(v[i], v[i + 1]);
+    t[i + 1] = _mm512_unpackhi_ps(v[i], v[i + 1]);
+  }
+  // u[4 g + c]: columns c, c + 4, c + 8, c + 12 of rows 4 g .. 4 g + 3
+  MINI_UNROLL
+  for (int i = 0; i < 16; i += 4) {
+    u[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
+    u[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xee);
+    u[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+    u[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+  }
+  MINI_UNROLL
+  for (int c = 0; c < 4; ++c) {
+    const __m512 low01 = _mm512_shuffle_f32x4(u[c], u[4 + c], 0x44);
+    const __m512 high01 = _mm512_shuffle_f32x4(u[c], u[4 + c], 0xee);
+    const __m512 low23 = _mm512_shuffle_f32x4(u[8 + c], u[12 + c], 0x44);
+    const __m512 high23 = _mm512_shuffle_f32x4(u[8 + c], u[12 + c], 0xee);
+    v[c] = _mm512_shuffle_f32x4(low01, low23, 0x88);
+    v[4 + c] = _mm512_shuffle_f32x4(low01, low23, 0xdd);
+    v[8 + c] = _mm512_shuffle_f32x4(high01, high23, 0x88);
+    v[12 + c] = _mm512_shuffle_f32x4(high01, high23, 0xdd);
+  }
+#elif defined(__AVX2__)
+  __m256 u[8];
+  MINI_UNROLL
+  for (int i = 0; i < 8; i += 4) {
+    const __m256 a = _mm256_unpacklo_ps(v[i], v[i + 1]), b = _mm256_unpackhi_ps(v[i], v[i + 1]);
+    const __m256 c = _mm256_unpacklo_ps(v[i + 2], v[i + 3]);
+    const __m256 d = _mm256_unpackhi_ps(v[i + 2], v[i + 3]);
+    u[i] = _mm256_shuffle_ps(a, c, 0x44);
+    u[i + 1] = _mm256_shuffle_ps(a, c, 0xee);
+    u[i + 2] = _mm256_shuffle_ps(b, d, 0x44);
+    u[i + 3] = _mm256_shuffle_ps(b, d, 0xee);
+  }
+  MINI_UNROLL
+  for (int c = 0; c < 4; ++c) {
+    v[c] = _mm256_permute2f128_ps(u[c], u[4 + c], 0x20);
+    v[4 + c] = _mm256_permute2f128_ps(u[c], u[4 + c], 0x31);
+  }
+#elif defined(__SSE2__)
+  const __m128 a = _mm_unpacklo_ps(v[0], v[1]), b = _mm_unpackhi_ps(v[0], v[1]);
+  const __m128 c = _mm_unpacklo_ps(v[2], v[3]), d = _mm_unpackhi_ps(v[2], v[3]);
+  v[0] = _mm_shuffle_ps(a, c, 0x44);
+  v[1] = _mm_shuffle_ps(a, c, 0xee);
+  v[2] = _mm_shuffle_ps(b, d, 0x44);
+  v[3] = _mm_shuffle_ps(b, d, 0xee);
+#else
+  const float32x4x2_t low = vzipq_f32(v[0], v[2]), high = vzipq_f32(v[1], v[3]);
+  const float32x4x2_t even = vzipq_f32(low.val[0], high.val[0]);
+  const float32x4x2_t odd = vzipq_f32(low.val[1], high.val[1]);
+  v[0] = even.val[0];
+  v[1] = even.val[1];
+  v[2] = odd.val[0];
+  v[3] = odd.val[1];
+#endif
+}
 
 // body(i, n) for consecutive chunks of at most kLanes elements: n == kLanes for all but perhaps the
 // last.

@@ -13,7 +13,7 @@ namespace mini_infer::simd::MINI_ISA {
 template <int N>
 MINI_INLINE Vec polynomial(Vec x, const float (&p)[N]) {
   Vec sum(p[N - 1]);
-#pragma GCC unroll 16
+  MINI_UNROLL
   for (int i = N - 2; i >= 0; --i) sum = fma(sum, x, Vec(p[i]));
   return sum;
 }

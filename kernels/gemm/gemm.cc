@@ -1,0 +1,228 @@
+#include "kernels/gemm/gemm.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "kernels/gemm/sgemm.simd.h"
+
+namespace mini_infer {
+namespace {
+
+// Blocking. A block of A (mc x kc) stays in the L2 cache while panels of B (kc x nr) pass by; where
+// B is packed while running, a chunk of it (kc x nc) stays there too.
+constexpr std::int64_t kMaxDepth = 512;              // kc
+constexpr std::int64_t kBlockOfA = 64 * 1024;        // floats
+constexpr std::int64_t kBlockOfB = 128 * 1024;       // floats
+constexpr std::int64_t kMacsForThread = 128 * 1024;  // less is not worth waking a thread
+constexpr std::int64_t kFloatsPerLine = 16;
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
+
+// a * b, or the greatest number where that overflows; a, b >= 0.
+std::int64_t saturating_product(std::int64_t a, std::int64_t b) {
+  std::int64_t product;
+  return __builtin_mul_overflow(a, b, &product) ? std::numeric_limits<std::int64_t>::max()
+                                                : product;
+}
+
+// Rows of a panel of A: as few panels as possible, as equal as possible.
+int panel_rows(std::int64_t m, Isa isa) {
+  const int most = simd::sgemm_tile_rows.get(isa)();
+  if (m <= 0) return most;
+  return static_cast<int>(ceil_div(m, ceil_div(m, most)));
+}
+
+// Splits the tiles of a matrix over `tasks` threads: the split whose greatest part costs least,
+// counting what packing costs anew for each part (an element packed costs about as much as
+// kPackCost multiply-adds on registers).
+void split_tiles(GemmPlan& plan, std::int64_t tasks) {
+  constexpr double kPackCost = 8;
+  const GemmShape& s = plan.shape;
+  const std::int64_t row_panels = ceil_div(s.m, plan.mr), column_panels = ceil_div(s.n, plan.nr);
+  double best = std::numeric_limits<double>::max();
+  plan.row_tasks = plan.column_tasks = 1;
+  for (std::int64_t rows = 1; rows <= std::min(tasks, row_panels); ++rows) {
+    const std::int64_t columns = std::min(tasks / rows, column_panels);
+    const double m = static_cast<double>(ceil_div(row_panels, rows) * plan.mr);
+    const double n = static_cast<double>(ceil_div(column_panels, columns) * plan.nr);
+    const double cost = m * n + kPackCost * ((s.a == GemmSource::kPacked ? 0.5 : 1) * m +
+                                             (s.b == GemmSource::kPacked ? 0.5 : 1) * n);
+    if (cost < best) {
+      best = cost;
+      plan.row_tasks = rows;
+      plan.column_tasks = columns;
+    }
+  }
+}
+
+struct Part {
+  std::int64_t begin, end;
+};
+
+// Part `index` of `parts` of [0, count), cut at multiples of `unit`.
+Part part_of(std::int64_t count, std::int64_t unit, std::int64_t parts, std::int64_t index) {
+  const std::int64_t units = ceil_div(count, unit);
+  const std::int64_t each = units / parts, rest = units % parts;
+  const std::int64_t begin = index * each + std::min(index, rest);
+  const std::int64_t end = begin + each + (index < rest ? 1 : 0);
+  return {begin * unit, std::min(end * unit, count)};
+}
+
+// Packed panels, floats from one panel to the next.
+struct Panels {
+  const float* data;
+  std::int64_t stride;
+};
+
+// The panels of elements `first` to first + count of an operand's outer index, k0 to k0 + kc of k:
+// packed beforehand, or into `scratch`. outer_stride and k_stride are those of a strided operand.
+Panels panels_of(GemmSource source, const GemmInput& input, std::int64_t outer_stride,
+                 std::int64_t k_stride, GemmPanels part, std::int64_t k, Isa isa, float* scratch) {
+  if (source == GemmSource::kPacked) {
+    return {input.data + part.first * k + part.k0 * part.width, k * part.width};
+  }
+  part.panel_stride = part.kc * part.width;
+  if (source == GemmSource::kCallback) {
+    input.pack(input.context, part, scratch);
+  } else {
+    simd::pack_panels.get(isa)({.src = input.data + part.first * outer_stride + part.k0 * k_stride,
+                                .stride = outer_stride,
+                                .k_stride = k_stride,
+                                .count = part.count,
+                                .kc = part.kc,
+                                .width = part.width,
+                                .out = scratch,
+                                .panel_stride = part.panel_stride});
+  }
+  return {scratch, part.panel_stride};
+}
+
+simd::GemmBlock block_of(const GemmOperands& o, Part rows, Part columns) {
+  const GemmEpilogue& e = o.epilogue;
+  return {.m = rows.end - rows.begin,
+          .n = columns.end - columns.begin,
+          .c = o.c + rows.begin * o.c_stride + columns.begin,
+          .c_stride = o.c_stride,
+          .alpha = e.alpha,
+          .beta = e.beta,
+          .row_bias = e.row_bias ? e.row_bias + rows.begin : nullptr,
+          .column_bias = e.column_bias ? e.column_bias + columns.begin : nullptr,
+          .residual =
+              e.residual ? e.residual + rows.begin * e.residual_stride + columns.begin : nullptr,
+          .residual_stride = e.residual_stride,
+          .activation = e.activation};
+}
+
+// One task: a rectangle of C, in chunks of nc columns, of which each goes through k in steps of kc.
+void run_task(const GemmPlan& plan, const GemmOperands& o, std::int64_t task, float* scratch) {
+  const GemmShape& s = plan.shape;
+  const Part all_rows = part_of(s.m, plan.mr, plan.row_tasks, task / plan.column_tasks);
+  const Part all_columns = part_of(s.n, plan.nr, plan.column_tasks, task % plan.column_tasks);
+  const auto multiply = simd::sgemm_block.get(plan.isa);
+  float* const scratch_b = scratch + plan.scratch_of_a;
+
+  for (std::int64_t n0 = all_columns.begin; n0 < all_columns.end; n0 += plan.nc) {
+    const Part columns{n0, std::min(n0 + plan.nc, all_columns.end)};
+    for (std::int64_t k0 = 0; k0 < std::max<std::int64_t>(s.k, 1); k0 += plan.kc) {
+      const std::int64_t kc = std::min(plan.kc, s.k - k0);
+      const Panels b = panels_of(s.b, o.b, o.b.column_stride, o.b.row_stride,
+                                 {columns.begin, columns.end - columns.begin, k0, kc, plan.nr, 0},
+                                 s.k, plan.isa, scratch_b);
+      for (std::int64_t m0 = all_rows.begin; m0 < all_rows.end; m0 += plan.mc) {
+        const Part rows{m0, std::min(m0 + plan.mc, all_rows.end)};
+        const Panels a = panels_of(s.a, o.a, o.a.row_stride, o.a.column_stride,
+                                   {rows.begin, rows.end - rows.begin, k0, kc, plan.mr, 0}, s.k,
+                                   plan.isa, scratch);
+        simd::GemmBlock block = block_of(o, rows, columns);
+        block.k = kc;
+        block.a = a.data;
+        block.a_panel = a.stride;
+        block.mr = plan.mr;
+        block.b = b.data;
+        block.b_panel = b.stride;
+        block.first = k0 == 0;
+        block.last = k0 + kc == s.k;
+        multiply(block);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+GemmTile gemm_tile(Isa isa) noexcept {
+  return {simd::sgemm_tile_rows.get(isa)(), simd::sgemm_tile_columns.get(isa)()};
+}
+
+GemmPlan plan_gemm(const GemmShape& shape, int threads, Isa isa) noexcept {
+  GemmPlan plan{.shape = shape, .isa = isa};
+  plan.mr = panel_rows(shape.m, isa);
+  plan.nr = simd::sgemm_tile_columns.get(isa)();
+  // Depth does not depend on threads: it decides how sums are rounded.
+  const std::int64_t k = std::max<std::int64_t>(shape.k, 1);
+  plan.kc = ceil_div(k, ceil_div(k, kMaxDepth));
+  plan.mc = std::max<std::int64_t>(kBlockOfA / plan.kc / plan.mr, 1) * plan.mr;
+  plan.mc = std::min(plan.mc, round_up(std::max<std::int64_t>(shape.m, 1), plan.mr));
+  const std::int64_t all_columns = round_up(std::max<std::int64_t>(shape.n, 1), plan.nr);
+  plan.nc = all_columns;
+  if (shape.b != GemmSource::kPacked) {
+    plan.nc = std::max<std::int64_t>(kBlockOfB / plan.kc / plan.nr, 1) * plan.nr;
+    plan.nc = std::min(plan.nc, all_columns);
+  }
+  const std::int64_t macs = saturating_product(saturating_product(shape.m, shape.n), k);
+  const std::int64_t worthwhile =
+      std::max<std::int64_t>(saturating_product(macs, shape.batch) / kMacsForThread, 1);
+  plan.threads = static_cast<int>(std::min<std::int64_t>(std::max(threads, 1), worthwhile));
+  split_tiles(plan, shape.batch >= 4 * plan.threads ? 1 : plan.threads);
+  plan.threads = static_cast<int>(
+      std::min<std::int64_t>(plan.threads, std::max<std::int64_t>(plan.tasks(), 1)));
+  const std::int64_t b_floats = shape.b == GemmSource::kPacked ? 0 : plan.nc * plan.kc;
+  plan.scratch_of_a =
+      shape.a == GemmSource::kPacked ? 0 : round_up(plan.mc * plan.kc, kFloatsPerLine);
+  plan.scratch_floats = plan.scratch_of_a + round_up(b_floats, kFloatsPerLine);
+  return plan;
+}
+
+std::int64_t packed_a_floats(std::int64_t m, std::int64_t k, Isa isa) noexcept {
+  const std::int64_t floats = saturating_product(round_up(m, panel_rows(m, isa)), k);
+  return floats == std::numeric_limits<std::int64_t>::max() ? 0 : floats;
+}
+
+std::int64_t packed_b_floats(std::int64_t k, std::int64_t n, Isa isa) noexcept {
+  const std::int64_t floats =
+      saturating_product(round_up(n, simd::sgemm_tile_columns.get(isa)()), k);
+  return floats == std::numeric_limits<std::int64_t>::max() ? 0 : floats;
+}
+
+void pack_a(const GemmInput& a, std::int64_t m, std::int64_t k, float* packed, Isa isa) noexcept {
+  const int width = panel_rows(m, isa);
+  simd::pack_panels.get(isa)(
+      {a.data, a.row_stride, a.column_stride, m, k, width, packed, k * width});
+}
+
+void pack_b(const GemmInput& b, std::int64_t k, std::int64_t n, float* packed, Isa isa) noexcept {
+  const int width = simd::sgemm_tile_columns.get(isa)();
+  simd::pack_panels.get(isa)(
+      {b.data, b.column_stride, b.row_stride, n, k, width, packed, k * width});
+}
+
+void gemm_batch(const GemmPlan& plan, FunctionRef<GemmOperands(std::int64_t)> operands_of,
+                float* scratch) noexcept {
+  if (plan.shape.m <= 0 || plan.shape.n <= 0) return;
+  const std::int64_t per_matrix = plan.row_tasks * plan.column_tasks;
+  // The plan has decided about threads: each task is worth one.
+  parallel_for(plan.threads, plan.tasks(), kParallelThreshold, [&](Range tasks, int thread) {
+    for (std::int64_t task = tasks.begin; task < tasks.end; ++task) {
+      run_task(plan, operands_of(task / per_matrix), task % per_matrix,
+               scratch + thread * plan.scratch_floats);
+    }
+  });
+}
+
+void gemm(const GemmPlan& plan, const GemmOperands& operands, float* scratch) noexcept {
+  gemm_batch(
+      plan, [&](std::int64_t) { return operands; }, scratch);
+}
+
+}  // namespace mini_infer

@@ -1,0 +1,193 @@
+#include "kernels/gemm/sgemm.simd.h"
+
+#include "kernels/simd/activate.simd.h"
+#include "kernels/simd/activation.h"
+
+namespace mini_infer::simd::MINI_ISA {
+namespace {
+
+// Rows and vectors of columns of the register tile: with FMA at least 8 accumulators hide its
+// latency, and the tile, one row of B and a broadcast fit into the registers.
+#if defined(__AVX512F__)
+constexpr int kRows = 14, kVectors = 2;
+#elif defined(__AVX2__)
+constexpr int kRows = 6, kVectors = 2;
+#elif defined(__aarch64__)
+constexpr int kRows = 8, kVectors = 3;
+#else
+constexpr int kRows = 4, kVectors = 2;
+#endif
+constexpr int kColumns = kVectors * kLanes;
+
+// Small tiles split k over several sets of accumulators, again to have about 8 of them.
+constexpr int accumulator_sets(int rows, int vectors) {
+  const int tile = rows * vectors;
+  return tile >= 6 ? 1 : tile >= 3 ? 2 : 4;
+}
+
+// Everything a tile needs but its size.
+struct Tile {
+  const GemmBlock& g;
+  const float* a;
+  const float* b;
+  std::int64_t row, column;  // of its first element within the block
+  int last_lanes;            // valid lanes of its last vector of columns
+};
+
+template <int MR, int NV>
+MINI_INLINE void multiply(const Tile& t, Vec (&sum)[MR * NV]) {
+  constexpr int kSets = accumulator_sets(MR, NV);
+  const std::int64_t a_step = t.g.mr;
+  const float* a = t.a;
+  const float* b = t.b;
+  Vec acc[kSets * MR * NV];
+  MINI_UNROLL
+  for (int i = 0; i < kSets * MR * NV; ++i) acc[i] = zero();
+  std::int64_t k = 0;
+  for (; k + kSets <= t.g.k; k += kSets) {
+    MINI_UNROLL
+    for (int set = 0; set < kSets; ++set) {
+      Vec row_of_b[NV];
+      MINI_UNROLL
+      for (int j = 0; j < NV; ++j) row_of_b[j] = load(b + j * kLanes);
+      MINI_UNROLL
+      for (int i = 0; i < MR; ++i) {
+        const Vec a_ik = broadcast(a[i]);
+        MINI_UNROLL
+        for (int j = 0; j < NV; ++j) {
+          Vec& s = acc[(set * MR + i) * NV + j];
+          s = fma(a_ik, row_of_b[j], s);
+        }
+      }
+      a += a_step;
+      b += kColumns;
+    }
+  }
+  if constexpr (kSets > 1) {
+    for (; k < t.g.k; ++k, a += a_step, b += kColumns) {
+      MINI_UNROLL
+      for (int i = 0; i < MR * NV; ++i) {
+        acc[i] = fma(broadcast(a[i / NV]), load(b + i % NV * kLanes), acc[i]);
+      }
+    }
+  }
+  MINI_UNROLL
+  for (int i = 0; i < MR * NV; ++i) {
+    sum[i] = acc[i];
+    MINI_UNROLL
+    for (int set = 1; set < kSets; ++set) sum[i] = sum[i] + acc[set * MR * NV + i];
+  }
+}
+
+// sum[i][j] += scale * p[i * stride + j], of which the last vector is partial.
+template <int MR, int NV>
+MINI_INLINE void add_matrix(Vec (&sum)[MR * NV], const float* p, std::int64_t stride, Vec scale,
+                            int last_lanes) {
+  MINI_UNROLL
+  for (int i = 0; i < MR; ++i) {
+    MINI_UNROLL
+    for (int j = 0; j < NV; ++j) {
+      const float* q = p + i * stride + j * kLanes;
+      const Vec v = j + 1 < NV || last_lanes == kLanes ? load(q) : load(q, last_lanes);
+      sum[i * NV + j] = fma(scale, v, sum[i * NV + j]);
+    }
+  }
+}
+
+template <int MR, int NV>
+MINI_INLINE void add_bias(const Tile& t, Vec (&sum)[MR * NV]) {
+  const GemmBlock& g = t.g;
+  const Vec beta(g.beta);
+  if (g.row_bias != nullptr) {
+    MINI_UNROLL
+    for (int i = 0; i < MR; ++i) {
+      const Vec bias = beta * broadcast(g.row_bias[t.row + i]);
+      MINI_UNROLL
+      for (int j = 0; j < NV; ++j) sum[i * NV + j] = sum[i * NV + j] + bias;
+    }
+  }
+  if (g.column_bias != nullptr) {
+    add_matrix<MR, NV>(sum, g.column_bias + t.column, 0, beta, t.last_lanes);
+  }
+  if (g.residual != nullptr) {
+    add_matrix<MR, NV>(sum, g.residual + t.row * g.residual_stride + t.column, g.residual_stride,
+                       beta, t.last_lanes);
+  }
+}
+
+template <int MR, int NV>
+void compute_tile(const Tile& t) {
+  const GemmBlock& g = t.g;
+  float* c = g.c + t.row * g.c_stride + t.column;
+  Vec sum[MR * NV];
+  multiply<MR, NV>(t, sum);
+  if (g.alpha != 1.f) {
+    MINI_UNROLL
+    for (int i = 0; i < MR * NV; ++i) sum[i] = sum[i] * Vec(g.alpha);
+  }
+  if (g.first) {
+    add_bias<MR, NV>(t, sum);
+  } else {
+    add_matrix<MR, NV>(sum, c, g.c_stride, Vec(1.f), t.last_lanes);
+  }
+  if (g.last) {
+    activate_cheap(g.activation.kind, sum, Vec(g.activation.alpha), Vec(g.activation.beta));
+  }
+  MINI_UNROLL
+  for (int i = 0; i < MR; ++i) {
+    MINI_UNROLL
+    for (int j = 0; j < NV; ++j) {
+      float* q = c + i * g.c_stride + j * kLanes;
+      if (j + 1 < NV || t.last_lanes == kLanes) {
+        store(q, sum[i * NV + j]);
+      } else {
+        store(q, sum[i * NV + j], t.last_lanes);
+      }
+    }
+  }
+  if (g.last && !is_cheap(g.activation.kind)) {
+    activate_rows_f32(g.activation, c, MR, (NV - 1) * kLanes + t.last_lanes, g.c_stride);
+  }
+}
+
+using TileFn = void(const Tile&);
+
+// compute_tile<rows, vectors> for rows 1 to kRows: its table is made by recursion, for all sizes of
+// every instruction set.
+template <int NV, int MR = kRows>
+TileFn* tile_function(int rows) {
+  if constexpr (MR > 1) {
+    if (rows < MR) return tile_function<NV, MR - 1>(rows);
+  }
+  return &compute_tile<MR, NV>;
+}
+template <int NV = kVectors>
+TileFn* tile_function(int rows, int vectors) {
+  if constexpr (NV > 1) {
+    if (vectors < NV) return tile_function<NV - 1>(rows, vectors);
+  }
+  return tile_function<NV, kRows>(rows);
+}
+
+}  // namespace
+
+void sgemm_block(const GemmBlock& g) {
+  const float* b = g.b;
+  for (std::int64_t column = 0; column < g.n; column += kColumns, b += g.b_panel) {
+    const int columns = static_cast<int>(g.n - column < kColumns ? g.n - column : kColumns);
+    const int vectors = (columns + kLanes - 1) / kLanes;
+    const int last_lanes = columns - (vectors - 1) * kLanes;
+    TileFn* const whole = tile_function<>(g.mr, vectors);
+    const float* a = g.a;
+    for (std::int64_t row = 0; row < g.m; row += g.mr, a += g.a_panel) {
+      const int rows = static_cast<int>(g.m - row < g.mr ? g.m - row : g.mr);
+      TileFn* const compute = rows == g.mr ? whole : tile_function<>(rows, vectors);
+      compute({g, a, b, row, column, last_lanes});
+    }
+  }
+}
+
+int sgemm_tile_rows() { return kRows; }
+int sgemm_tile_columns() { return kColumns; }
+
+}  // namespace mini_infer::simd::MINI_ISA

@@ -1,0 +1,70 @@
+// One way to compute a convolution on blocked activations, and what all of them share.
+//
+// Activations are NCHWc: [n][ceil(channels / c)][h][w][c] with c = isa_lanes(isa). Lanes past the
+// last channel of the last block hold anything, NaN included: no algorithm lets them reach a real
+// output, and none promises what it leaves there.
+//
+//   at prepare   if (const char* why = direct_conv_declines(shape, isa)) ...          // why not
+//                auto conv = make_direct_conv(shape, isa);
+//                conv->pack(w, packed);               // packed: conv->packed_floats() floats,
+//                64-byte aligned conv->scratch_bytes(threads);        // 64-byte aligned scratch
+//                for run()
+//   at run       conv->run(args);                     // noexcept, allocates nothing, may run
+//   concurrently with other scratch
+//
+// The same input gives bit-equal output for every thread count: no reduction is ever split between
+// threads.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "kernels/activation.h"
+#include "kernels/conv/conv_shape.h"
+#include "kernels/simd/isa.h"
+
+namespace mini_infer {
+
+enum class ConvResidual : std::uint8_t { kNone, kBeforeActivation, kAfterActivation };
+
+struct ConvArgs {
+  const float* input = nullptr;     // NCHWc, or NCHW for algorithms that say so
+  const float* weights = nullptr;   // as pack() wrote them
+  const float* bias = nullptr;      // [oc] or null
+  const float* residual = nullptr;  // in the output's layout, or null
+  ConvResidual residual_place = ConvResidual::kNone;
+  ActivationParams activation;
+  const float* slope = nullptr;  // [oc]: y = x < 0 ? slope * x : x instead of `activation`
+  float* output = nullptr;       // NCHWc
+  std::byte* scratch = nullptr;  // scratch_bytes(threads) bytes, 64-byte aligned
+  int threads = 1;
+};
+
+class ConvAlgorithm {
+ public:
+  virtual ~ConvAlgorithm() = default;
+  // "direct", "winograd4x3", ...: lives as long as the program.
+  virtual const char* name() const noexcept = 0;
+  // Size of the packed weights.
+  virtual std::size_t packed_floats() const noexcept = 0;
+  // w: [oc][ic/groups][kh][kw], dense.
+  virtual void pack(const float* w, float* packed) const noexcept = 0;
+  virtual std::size_t scratch_bytes(int threads) const noexcept = 0;
+  virtual void run(const ConvArgs& args) const noexcept = 0;
+};
+
+// Direct convolution of NCHWc, any kernel, stride, dilation and padding, with one group or with
+// groups of whole channel blocks. 1x1 kernels are matrix products over all pixels.
+const char* direct_conv_declines(const ConvShape& shape, Isa isa);
+std::unique_ptr<ConvAlgorithm> make_direct_conv(const ConvShape& shape, Isa isa);
+
+// Direct convolution that reads plain NCHW and writes NCHWc: the first layer of an image network.
+// Any kernel, stride, dilation, padding; one group.
+const char* stem_conv_declines(const ConvShape& shape, Isa isa);
+std::unique_ptr<ConvAlgorithm> make_stem_conv(const ConvShape& shape, Isa isa);
+
+// One filter per channel, NCHWc. Any kernel, stride, dilation and padding.
+const char* depthwise_conv_declines(const ConvShape& shape, Isa isa);
+std::unique_ptr<ConvAlgorithm> make_depthwise_conv(const ConvShape& shape, Isa isa);
+
+}  // namespace mini_infer

@@ -1,0 +1,80 @@
+#include "kernels/conv/conv_driver.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace mini_infer {
+
+ConvEpilogue make_epilogue(const ConvArgs& args, std::int64_t first) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  ConvEpilogue e{};
+  e.kind = EpilogueKind::kClamp;
+  e.residual_first = args.residual_place == ConvResidual::kBeforeActivation;
+  e.low = -kInfinity;
+  e.high = kInfinity;
+  e.bias = args.bias == nullptr ? nullptr : args.bias + first;
+  e.activation = args.activation;
+  if (args.slope != nullptr) {
+    e.kind = EpilogueKind::kSlope;
+    e.slopes = args.slope + first;
+    return e;
+  }
+  switch (args.activation.kind) {
+    case Activation::kNone:
+      break;
+    case Activation::kRelu:
+      e.low = 0.f;
+      break;
+    case Activation::kClip:
+      e.low = args.activation.alpha;
+      e.high = args.activation.beta;
+      break;
+    case Activation::kLeakyRelu:
+      e.kind = EpilogueKind::kSlope;
+      break;
+    case Activation::kHardSwish:
+      e.kind = EpilogueKind::kHardSwish;
+      break;
+    default:
+      e.kind = EpilogueKind::kOther;
+  }
+  return e;
+}
+
+std::int64_t panel_chunks(std::int64_t blocks, std::int64_t panels, int threads) {
+  if (threads <= 1) return 1;
+  const auto balanced = [&](std::int64_t chunks) {
+    const std::int64_t units = blocks * chunks;
+    const std::int64_t idle = ceil_div(units, threads) * threads - units;
+    return panels % chunks == 0 && idle * 20 <= units;
+  };
+  for (std::int64_t chunks = 1; chunks < panels; ++chunks) {
+    if (balanced(chunks)) return chunks;
+  }
+  return panels;
+}
+
+std::int64_t packed_panel_floats(std::int64_t oc, std::int64_t ic, std::int64_t taps, int lanes) {
+  return ceil_div(oc, lanes) * lanes * ic * taps;
+}
+
+float* pack_panels(const float* w, std::int64_t oc, std::int64_t ic, std::int64_t taps, int lanes,
+                   int panel_blocks, float* packed) {
+  const std::int64_t padded = ceil_div(oc, lanes) * lanes;
+  for (std::int64_t first = 0; first < oc; first += panel_blocks * lanes) {
+    const std::int64_t width = std::min<std::int64_t>(panel_blocks * lanes, padded - first);
+    for (std::int64_t block = 0; block < ic; block += lanes) {
+      const std::int64_t block_end = std::min(ic, block + lanes);
+      for (std::int64_t t = 0; t < taps; ++t) {
+        for (std::int64_t c = block; c < block_end; ++c, packed += width) {
+          for (std::int64_t o = 0; o < width; ++o) {
+            packed[o] = first + o < oc ? w[((first + o) * ic + c) * taps + t] : 0.f;
+          }
+        }
+      }
+    }
+  }
+  return packed;
+}
+
+}  // namespace mini_infer

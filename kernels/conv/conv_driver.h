@@ -1,0 +1,38 @@
+// What the drivers of the convolution algorithms share: the epilogue as kernels read it, and how
+// work is divided.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/conv/conv_algorithm.h"
+#include "kernels/conv/epilogue.h"
+
+namespace mini_infer {
+
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// The epilogue for the output channels from `first` on.
+ConvEpilogue make_epilogue(const ConvArgs& args, std::int64_t first);
+
+// Into how many chunks the `panels` of every one of `blocks` blocks are divided so that `threads`
+// threads get about equal work.
+std::int64_t panel_chunks(std::int64_t blocks, std::int64_t panels, int threads);
+
+// [first, last) of chunk i of n over `count` things.
+struct Span {
+  std::int64_t first, last;
+  std::int64_t count() const { return last - first; }
+};
+constexpr Span chunk_of(std::int64_t count, std::int64_t i, std::int64_t n) {
+  return {count * i / n, count * (i + 1) / n};
+}
+
+// OIHW -> [panels][ic blocks][kh * kw][lanes that exist][panel_width], for `oc` filters of `ic`
+// channels; the last panel is as wide as the blocks it has. Lanes past the last output channel are
+// zero. Returns the end of what was written.
+float* pack_panels(const float* w, std::int64_t oc, std::int64_t ic, std::int64_t taps, int lanes,
+                   int panel_blocks, float* packed);
+// Size of what pack_panels writes.
+std::int64_t packed_panel_floats(std::int64_t oc, std::int64_t ic, std::int64_t taps, int lanes);
+
+}  // namespace mini_infer

@@ -1,0 +1,33 @@
+// What a 2-D convolution is, free of the graph: the extents that algorithms are chosen and packed
+// by.
+#pragma once
+
+#include <cstdint>
+
+namespace mini_infer {
+
+// x: [n][ic][ih][iw], w: [oc][ic/groups][kh][kw], y: [n][oc][oh][ow].
+struct ConvShape {
+  std::int64_t n = 1;
+  std::int64_t ic = 1, ih = 1, iw = 1;
+  std::int64_t oc = 1, oh = 1, ow = 1;
+  std::int64_t kh = 1, kw = 1;
+  std::int64_t stride_h = 1, stride_w = 1;
+  std::int64_t dilation_h = 1, dilation_w = 1;
+  std::int64_t pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
+  std::int64_t groups = 1;
+};
+
+// Sets oh and ow from everything else: floor((in + pads - extent of the kernel) / stride) + 1.
+constexpr void set_output_extents(ConvShape& s) {
+  s.oh = (s.ih + s.pad_top + s.pad_bottom - (s.kh - 1) * s.dilation_h - 1) / s.stride_h + 1;
+  s.ow = (s.iw + s.pad_left + s.pad_right - (s.kw - 1) * s.dilation_w - 1) / s.stride_w + 1;
+}
+
+// Multiply-adds of the whole convolution.
+constexpr double conv_macs(const ConvShape& s) {
+  return static_cast<double>(s.n) * static_cast<double>(s.oc) * static_cast<double>(s.oh * s.ow) *
+         static_cast<double>(s.ic / s.groups) * static_cast<double>(s.kh * s.kw);
+}
+
+}  // namespace mini_infer

@@ -1,0 +1,24 @@
+// Depthwise convolution of rows of one channel block.
+#pragma once
+
+#include "kernels/conv/epilogue.h"
+#include "kernels/simd/kernel.h"
+
+namespace mini_infer {
+
+struct DepthwiseRows {
+  const float* input;     // [ih][iw][c]: one channel block of one image
+  const float* weights;   // [kh][kw][c]
+  const float* residual;  // null, or like output
+  float* output;          // [oh][ow][c]
+  int channels;           // that exist in this block
+  int first_row, rows;    // output rows to compute
+  int ih, iw, ow, kh, kw;
+  int stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
+  ConvEpilogue epilogue;  // bias and slopes of this block
+};
+
+namespace simd {
+MINI_SIMD_KERNEL(depthwise_conv_f32, void(const DepthwiseRows& rows))
+}  // namespace simd
+}  // namespace mini_infer

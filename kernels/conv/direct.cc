@@ -1,0 +1,210 @@
+// Direct convolution of NCHWc, see conv_algorithm.h.
+//
+//   for each image, group, block of output rows            shared out between threads
+//     window = its input rows with borders, all channels    (stays in L2; 1x1 reads the input
+//     itself) for each panel of 2 * c output channels               (also shared out where rows are
+//     few)
+//       for each tile of pixels: all taps, all input channels, in registers
+//
+// A 1x1 kernel has no rows: its blocks are runs of pixels.
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "kernels/conv/conv_algorithm.h"
+#include "kernels/conv/conv_driver.h"
+#include "kernels/conv/direct.simd.h"
+#include "kernels/conv/source_window.h"
+#include "kernels/kernel_context.h"
+
+namespace mini_infer {
+namespace {
+
+constexpr int kPanelBlocks = 2;
+// Inputs of a block of rows; with a panel of weights they fit in a 1 MiB L2.
+constexpr std::size_t kWindowBytes = 256 << 10;
+constexpr std::size_t kPixelBytes = 512 << 10;
+
+// What one unit of work computes: some panels of one block of rows (or pixels) of one group.
+struct DirectUnit {
+  std::int64_t image, group;
+  Span rows;  // pixels for 1x1 kernels
+};
+
+class DirectConv final : public ConvAlgorithm {
+ public:
+  DirectConv(const ConvShape& shape, Isa isa)
+      : s_(shape),
+        lanes_(isa_lanes(isa)),
+        kernel_(simd::direct_conv_f32.get(isa)),
+        group_ic_(shape.ic / shape.groups),
+        group_oc_(shape.oc / shape.groups),
+        ic_blocks_(ceil_div(group_ic_, lanes_)),
+        pixels_only_(shape.kh == 1 && shape.kw == 1),
+        in_place_(pixels_only_ && shape.stride_h == 1 && shape.stride_w == 1 &&
+                  shape.oh == shape.ih && shape.ow == shape.iw && shape.pad_top == 0 &&
+                  shape.pad_left == 0),
+        rows_(pixels_only_ ? shape.oh * shape.ow : shape.oh),
+        block_rows_(rows_of_block()),
+        window_(shape, pixels_only_ ? 1 : block_rows_, lanes_) {
+    for (std::int64_t ky = 0; ky < s_.kh; ++ky) {
+      for (std::int64_t kx = 0; kx < s_.kw; ++kx) taps_.push_back(window_.tap(ky, kx));
+    }
+  }
+
+  const char* name() const noexcept override { return pixels_only_ ? "conv/1x1" : "conv/direct"; }
+
+  std::size_t packed_floats() const noexcept override {
+    return static_cast<std::size_t>(s_.groups * group_packed());
+  }
+
+  void pack(const float* w, float* packed) const noexcept override {
+    const std::int64_t taps = s_.kh * s_.kw;
+    for (std::int64_t g = 0; g < s_.groups; ++g) {
+      packed = pack_panels(w + g * group_oc_ * group_ic_ * taps, group_oc_, group_ic_, taps, lanes_,
+                           kPanelBlocks, packed);
+    }
+  }
+
+  std::size_t scratch_bytes(int threads) const noexcept override {
+    return static_cast<std::size_t>(threads) * window_floats() * sizeof(float);
+  }
+
+  void run(const ConvArgs& args) const noexcept override {
+    const std::int64_t row_blocks = ceil_div(rows_, block_rows_);
+    const std::int64_t blocks = s_.n * s_.groups * row_blocks;
+    const std::int64_t panels = ceil_div(group_oc_, kPanelBlocks * lanes_);
+    const std::int64_t chunks = panel_chunks(blocks, panels, args.threads);
+    const double work = conv_macs(s_) / static_cast<double>(blocks * chunks);
+    parallel_for(args.threads, blocks * chunks, work, [&](Range units, int thread) {
+      float* const window = reinterpret_cast<float*>(args.scratch) +
+                            static_cast<std::size_t>(thread) * window_floats();
+      std::int64_t copied = -1;
+      for (std::int64_t u = units.begin; u < units.end; ++u) {
+        const std::int64_t block = u / chunks;
+        const std::int64_t group = block / row_blocks;
+        const DirectUnit unit{group / s_.groups, group % s_.groups,
+                              chunk_of(rows_, block % row_blocks, row_blocks)};
+        if (!in_place_ && copied != block) copy_source(args.input, unit, window);
+        copied = block;
+        run_unit(args, unit, chunk_of(panels, u % chunks, chunks), window);
+      }
+    });
+  }
+
+ private:
+  std::int64_t group_packed() const {
+    return packed_panel_floats(group_oc_, group_ic_, s_.kh * s_.kw, lanes_);
+  }
+
+  std::int64_t rows_of_block() const {
+    if (!pixels_only_) return SourceWindow::rows_within(s_, ic_blocks_, lanes_, kWindowBytes);
+    const auto pixel = static_cast<std::int64_t>(sizeof(float)) * ic_blocks_ * lanes_;
+    const std::int64_t most =
+        std::max<std::int64_t>(static_cast<std::int64_t>(kPixelBytes) / pixel, 16);
+    return ceil_div(rows_, ceil_div(rows_, most));
+  }
+
+  std::size_t window_floats() const {
+    if (in_place_) return 0;
+    return static_cast<std::size_t>(ic_blocks_ * source_plane());
+  }
+
+  // floats between blocks of input channels in what the kernel reads.
+  std::ptrdiff_t source_plane() const {
+    if (in_place_) return s_.ih * s_.iw * lanes_;
+    return pixels_only_ ? block_rows_ * lanes_ : window_.plane();
+  }
+
+  const float* input_of(const float* input, const DirectUnit& unit) const {
+    const std::int64_t image_blocks = ceil_div(s_.ic, lanes_);
+    return input + (unit.image * image_blocks + unit.group * ic_blocks_) * s_.ih * s_.iw * lanes_;
+  }
+
+  void copy_source(const float* input, const DirectUnit& unit, float* window) const {
+    const float* const from = input_of(input, unit);
+    if (pixels_only_) {
+      copy_pixels(from, unit.rows, window);
+    } else {
+      window_.copy(from, ic_blocks_, unit.rows.first, unit.rows.count(), window);
+    }
+  }
+
+  // The pixels that a strided or padded 1x1 kernel reads.
+  void copy_pixels(const float* input, Span pixels, float* window) const {
+    const std::size_t bytes = static_cast<std::size_t>(lanes_) * sizeof(float);
+    for (std::int64_t block = 0; block < ic_blocks_; ++block) {
+      const float* const plane = input + block * s_.ih * s_.iw * lanes_;
+      float* to = window + block * source_plane();
+      std::int64_t oy = pixels.first / s_.ow, ox = pixels.first % s_.ow;
+      for (std::int64_t p = pixels.first; p < pixels.last; ++p, to += lanes_) {
+        const std::int64_t iy = oy * s_.stride_h - s_.pad_top, ix = ox * s_.stride_w - s_.pad_left;
+        if (iy >= 0 && iy < s_.ih && ix >= 0 && ix < s_.iw) {
+          std::memcpy(to, plane + (iy * s_.iw + ix) * lanes_, bytes);
+        } else {
+          std::memset(to, 0, bytes);
+        }
+        if (++ox == s_.ow) {
+          ox = 0;
+          ++oy;
+        }
+      }
+    }
+  }
+
+  void run_unit(const ConvArgs& args, const DirectUnit& unit, Span panels,
+                const float* window) const {
+    const std::int64_t panel = kPanelBlocks * lanes_;
+    const std::int64_t first_oc = unit.group * group_oc_ + panels.first * panel;
+    const std::int64_t out_plane = s_.oh * s_.ow * lanes_;
+    const std::int64_t row_pixels = pixels_only_ ? 1 : s_.ow;
+    const std::int64_t out =
+        (unit.image * ceil_div(s_.oc, lanes_) + first_oc / lanes_) * out_plane +
+        unit.rows.first * row_pixels * lanes_;
+    DirectBlock b{};
+    b.source = in_place_ ? input_of(args.input, unit) + unit.rows.first * lanes_ : window;
+    b.source_plane = source_plane();
+    b.source_row = window_.output_row();
+    b.taps = taps_.data();
+    b.tap_count = static_cast<int>(taps_.size());
+    b.channels = static_cast<int>(group_ic_);
+    b.rows = static_cast<int>(pixels_only_ ? 1 : unit.rows.count());
+    b.width = static_cast<int>(pixels_only_ ? unit.rows.count() : s_.ow);
+    b.weights =
+        args.weights + unit.group * group_packed() + panels.first * panel * group_ic_ * b.tap_count;
+    b.out_channels =
+        static_cast<int>(std::min(group_oc_, panels.last * panel) - panels.first * panel);
+    b.residual = args.residual == nullptr ? nullptr : args.residual + out;
+    b.output = args.output + out;
+    b.output_plane = out_plane;
+    b.output_row = s_.ow * lanes_;
+    b.epilogue = make_epilogue(args, first_oc);
+    kernel_(b);
+  }
+
+  ConvShape s_;
+  int lanes_;
+  simd::direct_conv_f32_fn* kernel_;
+  std::int64_t group_ic_, group_oc_, ic_blocks_;
+  bool pixels_only_;  // 1x1: output pixels are one long row
+  bool in_place_;     // the input needs no copy
+  std::int64_t rows_, block_rows_;
+  SourceWindow window_;
+  std::vector<std::ptrdiff_t> taps_;
+};
+
+}  // namespace
+
+const char* direct_conv_declines(const ConvShape& s, Isa isa) {
+  const int lanes = isa_lanes(isa);
+  if (s.groups > 1 && (s.ic / s.groups % lanes != 0 || s.oc / s.groups % lanes != 0)) {
+    return "groups are not whole channel blocks";
+  }
+  return nullptr;
+}
+
+std::unique_ptr<ConvAlgorithm> make_direct_conv(const ConvShape& shape, Isa isa) {
+  return std::make_unique<DirectConv>(shape, isa);
+}
+
+}  // namespace mini_infer

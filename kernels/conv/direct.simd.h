@@ -1,0 +1,39 @@
+// Direct convolution of one block of output rows: accumulators stay in registers over all taps and
+// input channels.
+#pragma once
+
+#include "kernels/conv/epilogue.h"
+#include "kernels/simd/kernel.h"
+
+namespace mini_infer {
+
+// Output (row, x) of every block of output channels reads source[row * source_row + x * step +
+// taps[t]] and its channel lanes, for blocks of input channels `source_plane` apart. Borders are
+// part of the source. Distances are in floats.
+struct DirectBlock {
+  const float* source;
+  std::ptrdiff_t source_plane;
+  std::ptrdiff_t source_row;
+  const std::ptrdiff_t* taps;
+  int tap_count;
+  int channels;  // input channels that exist, >= 1
+  int rows, width;
+  const float* weights;   // [panels][ic blocks][taps][lanes that exist][2 * c]; the last panel is c
+                          // wide when the blocks are odd
+  int out_channels;       // output channels that exist, starting at a panel
+  const float* residual;  // null, or in the output's layout
+  float* output;
+  std::ptrdiff_t output_plane, output_row;
+  ConvEpilogue epilogue;  // bias and slopes of the first output channel here
+};
+
+namespace simd {
+
+// step = c: the source is NCHWc.
+MINI_SIMD_KERNEL(direct_conv_f32, void(const DirectBlock& block))
+// step = 1: the source is planes of plain rows; a tap is an input channel and a place in the
+// kernel; channels == 1.
+MINI_SIMD_KERNEL(direct_conv_plain_f32, void(const DirectBlock& block))
+
+}  // namespace simd
+}  // namespace mini_infer

@@ -1,0 +1,119 @@
+// Direct convolution from plain NCHW to NCHWc, see conv_algorithm.h. Every element of the kernel,
+// of every input channel, is one tap into a window of plain rows, so that three input channels cost
+// three, not a whole block.
+#include <algorithm>
+#include <vector>
+
+#include "kernels/conv/conv_algorithm.h"
+#include "kernels/conv/conv_driver.h"
+#include "kernels/conv/direct.simd.h"
+#include "kernels/conv/source_window.h"
+#include "kernels/kernel_context.h"
+
+namespace mini_infer {
+namespace {
+
+constexpr int kPanelBlocks = 2;
+constexpr std::size_t kWindowBytes = 64 << 10;
+
+class StemConv final : public ConvAlgorithm {
+ public:
+  StemConv(const ConvShape& shape, Isa isa)
+      : s_(shape),
+        lanes_(isa_lanes(isa)),
+        kernel_(simd::direct_conv_plain_f32.get(isa)),
+        block_rows_(SourceWindow::rows_within(shape, shape.ic, 1, kWindowBytes)),
+        window_(shape, block_rows_, 1) {
+    for (std::int64_t ic = 0; ic < s_.ic; ++ic) {
+      for (std::int64_t ky = 0; ky < s_.kh; ++ky) {
+        for (std::int64_t kx = 0; kx < s_.kw; ++kx)
+          taps_.push_back(ic * window_.plane() + window_.tap(ky, kx));
+      }
+    }
+  }
+
+  const char* name() const noexcept override { return "conv/stem"; }
+  std::size_t packed_floats() const noexcept override {
+    return static_cast<std::size_t>(packed_panel_floats(s_.oc, 1, tap_count(), lanes_));
+  }
+  void pack(const float* w, float* packed) const noexcept override {
+    pack_panels(w, s_.oc, 1, tap_count(), lanes_, kPanelBlocks, packed);
+  }
+  std::size_t scratch_bytes(int threads) const noexcept override {
+    return static_cast<std::size_t>(threads) * window_floats() * sizeof(float);
+  }
+
+  void run(const ConvArgs& args) const noexcept override {
+    const std::int64_t row_blocks = ceil_div(s_.oh, block_rows_);
+    const std::int64_t blocks = s_.n * row_blocks;
+    const std::int64_t panels = ceil_div(s_.oc, kPanelBlocks * lanes_);
+    const std::int64_t chunks = panel_chunks(blocks, panels, args.threads);
+    const double work = conv_macs(s_) / static_cast<double>(blocks * chunks);
+    parallel_for(args.threads, blocks * chunks, work, [&](Range units, int thread) {
+      float* const window = reinterpret_cast<float*>(args.scratch) +
+                            static_cast<std::size_t>(thread) * window_floats();
+      std::int64_t copied = -1;
+      for (std::int64_t u = units.begin; u < units.end; ++u) {
+        const std::int64_t block = u / chunks, image = block / row_blocks;
+        const Span rows = chunk_of(s_.oh, block % row_blocks, row_blocks);
+        if (copied != block) {
+          window_.copy(args.input + image * s_.ic * s_.ih * s_.iw, s_.ic, rows.first, rows.count(),
+                       window);
+        }
+        copied = block;
+        run_unit(args, image, rows, chunk_of(panels, u % chunks, chunks), window);
+      }
+    });
+  }
+
+ private:
+  std::int64_t tap_count() const { return s_.ic * s_.kh * s_.kw; }
+  // A whole number of cache lines for each thread.
+  std::size_t window_floats() const {
+    return static_cast<std::size_t>(ceil_div(s_.ic * window_.plane(), 16) * 16);
+  }
+
+  void run_unit(const ConvArgs& args, std::int64_t image, Span rows, Span panels,
+                const float* window) const {
+    const std::int64_t panel = kPanelBlocks * lanes_;
+    const std::int64_t first_oc = panels.first * panel;
+    const std::int64_t out_plane = s_.oh * s_.ow * lanes_;
+    const std::int64_t out = (image * ceil_div(s_.oc, lanes_) + first_oc / lanes_) * out_plane +
+                             rows.first * s_.ow * lanes_;
+    DirectBlock b{};
+    b.source = window;
+    b.source_row = window_.output_row();
+    b.taps = taps_.data();
+    b.tap_count = static_cast<int>(taps_.size());
+    b.channels = 1;
+    b.rows = static_cast<int>(rows.count());
+    b.width = static_cast<int>(s_.ow);
+    b.weights = args.weights + first_oc * tap_count();
+    b.out_channels = static_cast<int>(std::min(s_.oc, panels.last * panel) - first_oc);
+    b.residual = args.residual == nullptr ? nullptr : args.residual + out;
+    b.output = args.output + out;
+    b.output_plane = out_plane;
+    b.output_row = s_.ow * lanes_;
+    b.epilogue = make_epilogue(args, first_oc);
+    kernel_(b);
+  }
+
+  ConvShape s_;
+  int lanes_;
+  simd::direct_conv_plain_f32_fn* kernel_;
+  std::int64_t block_rows_;
+  SourceWindow window_;
+  std::vector<std::ptrdiff_t> taps_;
+};
+
+}  // namespace
+
+const char* stem_conv_declines(const ConvShape& s, Isa /*isa*/) {
+  return s.groups == 1 ? nullptr : "it has groups";
+}
+
+std::unique_ptr<ConvAlgorithm> make_stem_conv(const ConvShape& shape, Isa isa) {
+  return std::make_unique<StemConv>(shape, isa);
+}
+
+}  // namespace mini_infer

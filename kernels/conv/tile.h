@@ -1,0 +1,102 @@
+// Register tiles shared by the convolution kernels. Included by *.simd.cc only.
+#pragma once
+
+#include "kernels/conv/epilogue.h"
+#include "kernels/simd/activate.simd.h"
+#include "kernels/simd/vec.h"
+
+namespace mini_infer::simd::MINI_ISA {
+
+// Registers of this set, and the tile of kTilePixels x kTileBlocks accumulators that leaves room
+// for weights and one broadcast.
+#if defined(__AVX512F__) || defined(__aarch64__)
+inline constexpr int kRegisters = 32;
+#else
+inline constexpr int kRegisters = 16;
+#endif
+inline constexpr int kTileBlocks = 2;
+#if defined(__AVX512F__)
+inline constexpr int kTilePixels = 14;
+#elif defined(__aarch64__)
+inline constexpr int kTilePixels = 10;
+#else
+inline constexpr int kTilePixels = 6;
+#endif
+
+// Bias and slopes of kTileBlocks blocks of output channels, completed to whole vectors.
+struct alignas(64) ChannelConstants {
+  float bias[kTileBlocks * kLanes];
+  float slopes[kTileBlocks * kLanes];
+};
+
+MINI_INLINE void gather_constants(const ConvEpilogue& e, int first, int count,
+                                  ChannelConstants& out) {
+  for (int i = 0; i < kTileBlocks * kLanes; ++i) {
+    out.bias[i] = e.bias != nullptr && i < count ? e.bias[first + i] : 0.f;
+    out.slopes[i] = e.slopes == nullptr ? e.activation.alpha
+                    : i < count         ? e.slopes[first + i]
+                                        : 0.f;
+  }
+}
+
+// x = activation(x), for the kinds that are computed on registers.
+template <int kCount>
+MINI_INLINE void activate_tile(const ConvEpilogue& e, Vec slope, Vec (&x)[kCount]) {
+  if (e.kind == EpilogueKind::kClamp) {
+    const Vec low = broadcast(e.low), high = broadcast(e.high);
+#pragma GCC unroll 32
+    for (int i = 0; i < kCount; ++i) x[i] = min_nan(max_nan(x[i], low), high);
+  } else if (e.kind == EpilogueKind::kSlope) {
+#pragma GCC unroll 32
+    for (int i = 0; i < kCount; ++i) x[i] = select(x[i] < zero(), x[i] * slope, x[i]);
+  } else if (e.kind == EpilogueKind::kHardSwish) {
+    const Vec alpha = broadcast(e.activation.alpha), beta = broadcast(e.activation.beta);
+    const Vec one = broadcast(1.f);
+#pragma GCC unroll 32
+    for (int i = 0; i < kCount; ++i) {
+      x[i] = x[i] * min_nan(max_nan(fma(x[i], alpha, beta), zero()), one);
+    }
+  }
+}
+
+// output[pixel] = activation(acc[pixel] + residual[pixel]), or with the residual added last, for
+// kCount neighbouring pixels of a channel block. kOther is left to finish_stored().
+template <int kCount>
+MINI_INLINE void finish(const ConvEpilogue& e, Vec slope, Vec (&acc)[kCount], const float* residual,
+                        float* output) {
+  if (residual != nullptr && e.residual_first) {
+#pragma GCC unroll 32
+    for (int i = 0; i < kCount; ++i) acc[i] = acc[i] + load(residual + i * kLanes);
+  }
+  activate_tile(e, slope, acc);
+  if (residual != nullptr && !e.residual_first && e.kind != EpilogueKind::kOther) {
+#pragma GCC unroll 32
+    for (int i = 0; i < kCount; ++i) acc[i] = acc[i] + load(residual + i * kLanes);
+  }
+#pragma GCC unroll 32
+  for (int i = 0; i < kCount; ++i) store(output + i * kLanes, acc[i]);
+}
+
+// The rest of finish() for kOther, on `count` pixels in memory. Called when no accumulator is live.
+MINI_INLINE void finish_stored(const ConvEpilogue& e, const float* residual, float* output,
+                               int count) {
+  const std::size_t size = static_cast<std::size_t>(count) * kLanes;
+  activate_f32(e.activation, output, output, size);
+  if (residual == nullptr || e.residual_first) return;
+  for (std::size_t i = 0; i < size; i += kLanes)
+    store(output + i, load(output + i) + load(residual + i));
+}
+
+// `width` in equal runs of at most `most` pixels: body(first, count).
+template <class Body>
+MINI_INLINE void for_each_run(int width, int most, Body&& body) {
+  const int runs = (width + most - 1) / most;
+  const int least = width / runs, longer = width % runs;
+  for (int i = 0, x = 0; i < runs; ++i) {
+    const int count = least + (i < longer ? 1 : 0);
+    body(x, count);
+    x += count;
+  }
+}
+
+}  // namespace mini_infer::simd::MINI_ISA

@@ -1,0 +1,292 @@
+// Every algorithm on every instruction set this machine has, against the double-precision
+// reference; 3 threads must give the same bits as 1.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+
+#include "tests/conv_kernels/conv_reference.h"
+
+namespace mini_infer::conv_test {
+namespace {
+
+struct Algorithm {
+  const char* name;
+  const char* (*declines)(const ConvShape&, Isa);
+  std::unique_ptr<ConvAlgorithm> (*make)(const ConvShape&, Isa);
+  InputLayout layout;
+  double tolerance;  // times the sum of the magnitudes that are added
+};
+
+constexpr Algorithm kDirect{"direct", direct_conv_declines, make_direct_conv, InputLayout::kBlocked,
+                            1e-6};
+constexpr Algorithm kStem{"stem", stem_conv_declines, make_stem_conv, InputLayout::kPlain, 1e-6};
+constexpr Algorithm kDepthwise{"depthwise", depthwise_conv_declines, make_depthwise_conv,
+                               InputLayout::kBlocked, 1e-6};
+
+std::string text(const ConvShape& s) {
+  const auto pair = [](std::int64_t a, std::int64_t b) {
+    return std::to_string(a) + "x" + std::to_string(b);
+  };
+  return "n " + std::to_string(s.n) + " ic " + std::to_string(s.ic) + " " + pair(s.ih, s.iw) +
+         " oc " + std::to_string(s.oc) + " k " + pair(s.kh, s.kw) + " s " +
+         pair(s.stride_h, s.stride_w) + " d " + pair(s.dilation_h, s.dilation_w) + " pad " +
+         pair(s.pad_top, s.pad_left) + "," + pair(s.pad_bottom, s.pad_right) + " groups " +
+         std::to_string(s.groups);
+}
+
+void check(const Algorithm& algorithm, ConvShape shape, const ProblemOptions& options = {}) {
+  set_output_extents(shape);
+  const Problem problem = make_problem(shape, options);
+  const Reference expected = reference_conv(problem);
+  for (const Isa isa : supported_isas()) {
+    SCOPED_TRACE(std::string(algorithm.name) + " " + isa_name(isa) + ": " + text(shape));
+    if (algorithm.declines(shape, isa) != nullptr) continue;
+    const auto conv = algorithm.make(shape, isa);
+    const std::vector<float> y = run_conv(*conv, problem, isa, 1, algorithm.layout);
+    ASSERT_EQ(y.size(), expected.y.size());
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      ASSERT_NEAR(y[i], expected.y[i], algorithm.tolerance * expected.magnitude[i] + 1e-7)
+          << "at " << i;
+    }
+    const std::vector<float> threaded = run_conv(*conv, problem, isa, 3, algorithm.layout);
+    ASSERT_EQ(threaded.size(), y.size());
+    ASSERT_EQ(std::memcmp(threaded.data(), y.data(), y.size() * sizeof(float)), 0)
+        << "3 threads differ from 1";
+  }
+}
+
+// A square image and kernel, padded by `pad` on all sides.
+ConvShape square(std::int64_t ic, std::int64_t oc, std::int64_t size, std::int64_t kernel,
+                 std::int64_t stride, std::int64_t pad, std::int64_t dilation = 1) {
+  return {.ic = ic,
+          .ih = size,
+          .iw = size,
+          .oc = oc,
+          .kh = kernel,
+          .kw = kernel,
+          .stride_h = stride,
+          .stride_w = stride,
+          .dilation_h = dilation,
+          .dilation_w = dilation,
+          .pad_top = pad,
+          .pad_left = pad,
+          .pad_bottom = pad,
+          .pad_right = pad};
+}
+
+constexpr std::int64_t kChannels[] = {1, 3, 5, 15, 17, 24, 31, 33};
+
+// All epilogues.
+std::vector<ProblemOptions> epilogues() {
+  std::vector<ProblemOptions> all;
+  const ActivationParams activations[] = {{},
+                                          {Activation::kRelu},
+                                          {Activation::kClip, -0.5f, 0.75f},
+                                          {Activation::kLeakyRelu, 0.1f},
+                                          {Activation::kHardSwish, 1.f / 6, 0.5f},
+                                          {Activation::kSilu}};
+  for (const ConvResidual place :
+       {ConvResidual::kNone, ConvResidual::kBeforeActivation, ConvResidual::kAfterActivation}) {
+    for (const ActivationParams& activation : activations) {
+      all.push_back({.with_bias = place != ConvResidual::kNone,
+                     .residual_place = place,
+                     .activation = activation});
+    }
+    all.push_back({.residual_place = place, .with_slope = true});
+  }
+  return all;
+}
+
+TEST(Pointwise, odd_channels) {
+  for (const std::int64_t ic : kChannels) {
+    for (const std::int64_t oc : kChannels) check(kDirect, square(ic, oc, 5, 1, 1, 0));
+  }
+}
+
+TEST(Pointwise, sizes_strides_and_padding) {
+  for (const std::int64_t size : {1, 2, 3, 4, 7, 13, 14, 15, 19}) {
+    check(kDirect, square(19, 35, size, 1, 1, 0));
+    check(kDirect, square(19, 35, size, 1, 2, 0));
+    check(kDirect, square(7, 20, size, 1, 1, 1));
+    check(kDirect, square(7, 20, size, 1, 3, 1));
+  }
+}
+
+TEST(Pointwise, many_blocks_of_pixels) {
+  check(kDirect, square(160, 72, 37, 1, 1, 0));
+  check(kDirect, square(600, 40, 29, 1, 2, 0));
+  ConvShape batch = square(33, 65, 11, 1, 1, 0);
+  batch.n = 3;
+  check(kDirect, batch);
+}
+
+TEST(Pointwise, epilogues) {
+  for (const ProblemOptions& options : epilogues())
+    check(kDirect, square(20, 41, 9, 1, 1, 0), options);
+}
+
+TEST(Pointwise, groups) {
+  ConvShape s = square(96, 64, 9, 1, 1, 0);
+  s.groups = 2;
+  check(kDirect, s);
+}
+
+TEST(Direct, odd_channels) {
+  for (const std::int64_t ic : kChannels) {
+    for (const std::int64_t oc : kChannels) check(kDirect, square(ic, oc, 5, 3, 1, 1));
+  }
+}
+
+TEST(Direct, kernels_strides_padding_dilations) {
+  for (const std::int64_t kernel : {2, 3, 5, 7}) {
+    for (const std::int64_t stride : {1, 2, 3}) {
+      for (const std::int64_t pad : {std::int64_t{0}, kernel / 2, kernel}) {
+        check(kDirect, square(18, 21, 15, kernel, stride, pad));
+        check(kDirect, square(5, 18, 16, kernel, stride, pad, 2));
+      }
+    }
+  }
+}
+
+TEST(Direct, widths) {
+  for (std::int64_t width = 1; width <= 31; ++width) {
+    ConvShape s = square(9, 33, 5, 3, 1, 1);
+    s.iw = width;
+    check(kDirect, s);
+  }
+}
+
+TEST(Direct, uneven_everything) {
+  ConvShape s{.n = 2,
+              .ic = 17,
+              .ih = 19,
+              .iw = 23,
+              .oc = 50,
+              .kh = 3,
+              .kw = 5,
+              .stride_h = 2,
+              .stride_w = 3,
+              .dilation_h = 3,
+              .dilation_w = 2,
+              .pad_top = 2,
+              .pad_left = 5,
+              .pad_bottom = 1,
+              .pad_right = 0};
+  check(kDirect, s);
+  check(kStem, s);
+  s.stride_h = 7;  // rows that no kernel row reads
+  check(kDirect, s);
+  check(kStem, s);
+}
+
+TEST(Direct, many_blocks_of_rows) {
+  check(kDirect, square(200, 48, 40, 3, 1, 1));
+  check(kDirect, square(128, 33, 41, 3, 2, 1));
+}
+
+TEST(Direct, epilogues) {
+  for (const ProblemOptions& options : epilogues())
+    check(kDirect, square(11, 41, 7, 3, 1, 1), options);
+}
+
+TEST(Direct, groups) {
+  ConvShape s = square(64, 128, 9, 3, 1, 1);
+  s.groups = 4;
+  s.n = 2;
+  check(kDirect, s);
+}
+
+TEST(Direct, declines_groups_of_split_blocks) {
+  ConvShape s = square(6, 6, 9, 3, 1, 1);
+  s.groups = 2;
+  set_output_extents(s);
+  EXPECT_NE(direct_conv_declines(s, best_isa()), nullptr);
+}
+
+TEST(Stem, channels_and_kernels) {
+  for (const std::int64_t ic : {1, 2, 3, 4, 9}) {
+    for (const std::int64_t oc : kChannels) {
+      check(kStem, square(ic, oc, 19, 3, 2, 1));
+      check(kStem, square(ic, oc, 9, 3, 1, 1));
+    }
+    check(kStem, square(ic, 64, 37, 7, 2, 3));
+    check(kStem, square(ic, 32, 36, 6, 2, 2));
+    check(kStem, square(ic, 40, 32, 4, 4, 0));
+    check(kStem, square(ic, 40, 33, 8, 8, 3));
+  }
+}
+
+TEST(Stem, sizes) {
+  for (std::int64_t size = 3; size <= 40; ++size) check(kStem, square(3, 24, size, 3, 2, 1));
+  check(kStem, square(3, 33, 150, 3, 2, 1));
+}
+
+TEST(Stem, epilogues) {
+  for (const ProblemOptions& options : epilogues())
+    check(kStem, square(3, 41, 15, 3, 2, 1), options);
+}
+
+ConvShape depthwise(std::int64_t channels, std::int64_t size, std::int64_t kernel,
+                    std::int64_t stride, std::int64_t pad, std::int64_t dilation = 1) {
+  ConvShape s = square(channels, channels, size, kernel, stride, pad, dilation);
+  s.groups = channels;
+  return s;
+}
+
+TEST(Depthwise, channels) {
+  for (const std::int64_t channels : kChannels) check(kDepthwise, depthwise(channels, 9, 3, 1, 1));
+}
+
+TEST(Depthwise, kernels_strides_padding_dilations) {
+  for (const std::int64_t kernel : {2, 3, 4, 5, 7, 9}) {
+    for (const std::int64_t stride : {1, 2, 3}) {
+      for (const std::int64_t pad : {std::int64_t{0}, kernel / 2, kernel - 1, kernel + 2}) {
+        check(kDepthwise, depthwise(20, 17, kernel, stride, pad));
+        check(kDepthwise, depthwise(5, 19, kernel, stride, pad, 2));
+      }
+    }
+  }
+}
+
+TEST(Depthwise, widths) {
+  for (const std::int64_t kernel : {3, 5, 7}) {
+    for (const std::int64_t stride : {1, 2}) {
+      for (std::int64_t width = 1; width <= 40; ++width) {
+        ConvShape s = depthwise(18, 6, kernel, stride, kernel / 2);
+        s.iw = width;
+        check(kDepthwise, s);
+      }
+    }
+  }
+}
+
+TEST(Depthwise, uneven_everything) {
+  check(kDepthwise, {.n = 2,
+                     .ic = 35,
+                     .ih = 19,
+                     .iw = 23,
+                     .oc = 35,
+                     .kh = 3,
+                     .kw = 5,
+                     .stride_h = 2,
+                     .stride_w = 1,
+                     .dilation_h = 3,
+                     .dilation_w = 1,
+                     .pad_top = 2,
+                     .pad_left = 3,
+                     .pad_bottom = 1,
+                     .pad_right = 0,
+                     .groups = 35});
+}
+
+TEST(Depthwise, epilogues) {
+  for (const ProblemOptions& options : epilogues())
+    check(kDepthwise, depthwise(37, 20, 3, 1, 1), options);
+}
+
+TEST(Depthwise, larger_maps) { check(kDepthwise, depthwise(40, 57, 3, 2, 1)); }
+
+}  // namespace
+}  // namespace mini_infer::conv_test

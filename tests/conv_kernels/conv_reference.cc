@@ -1,0 +1,182 @@
+#include "tests/conv_kernels/conv_reference.h"
+
+#include <mini_infer/tensor.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <random>
+
+namespace mini_infer::conv_test {
+namespace {
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+// Aligned floats.
+Tensor floats(std::size_t count, float value) {
+  Tensor t(DType::kFloat32, Shape{static_cast<std::int64_t>(count)});
+  std::fill_n(t.mutable_data<float>(), count, value);
+  return t;
+}
+
+Tensor floats(const std::vector<float>& values) {
+  Tensor t = floats(values.size(), 0.f);
+  std::copy(values.begin(), values.end(), t.mutable_data<float>());
+  return t;
+}
+
+double activate(const Problem& p, std::int64_t channel, double x) {
+  const double alpha = p.activation.alpha, beta = p.activation.beta;
+  if (!p.slope.empty()) return x < 0 ? x * p.slope[static_cast<std::size_t>(channel)] : x;
+  switch (p.activation.kind) {
+    case Activation::kRelu:
+      return std::max(x, 0.0);
+    case Activation::kClip:
+      return std::min(std::max(x, alpha), beta);
+    case Activation::kLeakyRelu:
+      return x < 0 ? alpha * x : x;
+    case Activation::kHardSwish:
+      return x * std::clamp(alpha * x + beta, 0.0, 1.0);
+    case Activation::kSilu:
+      return x / (1 + std::exp(-x));
+    default:
+      return x;
+  }
+}
+
+}  // namespace
+
+Problem make_problem(const ConvShape& s, const ProblemOptions& o) {
+  std::mt19937 random(o.seed);
+  std::normal_distribution<float> normal(0.f, 1.f);
+  const auto fill = [&](std::int64_t count, float scale) {
+    std::vector<float> v(static_cast<std::size_t>(count));
+    for (float& x : v) x = scale * normal(random);
+    return v;
+  };
+  const std::int64_t taps = s.ic / s.groups * s.kh * s.kw;
+  Problem p;
+  p.shape = s;
+  p.x = fill(s.n * s.ic * s.ih * s.iw, 1.f);
+  p.w = fill(s.oc * taps, std::sqrt(2.f / static_cast<float>(taps)));
+  if (o.with_bias) p.bias = fill(s.oc, 0.5f);
+  if (o.residual_place != ConvResidual::kNone) p.residual = fill(s.n * s.oc * s.oh * s.ow, 1.f);
+  if (o.with_slope) p.slope = fill(s.oc, 0.25f);
+  p.residual_place = o.residual_place;
+  p.activation = o.activation;
+  return p;
+}
+
+Reference reference_conv(const Problem& p) {
+  const ConvShape& s = p.shape;
+  const std::int64_t ic = s.ic / s.groups, oc = s.oc / s.groups;
+  Reference out;
+  for (std::int64_t n = 0; n < s.n; ++n) {
+    for (std::int64_t o = 0; o < s.oc; ++o) {
+      for (std::int64_t oy = 0; oy < s.oh; ++oy) {
+        for (std::int64_t ox = 0; ox < s.ow; ++ox) {
+          double sum = p.bias.empty() ? 0 : p.bias[static_cast<std::size_t>(o)];
+          double magnitude = std::abs(sum);
+          for (std::int64_t c = 0; c < ic; ++c) {
+            for (std::int64_t ky = 0; ky < s.kh; ++ky) {
+              for (std::int64_t kx = 0; kx < s.kw; ++kx) {
+                const std::int64_t iy = oy * s.stride_h - s.pad_top + ky * s.dilation_h;
+                const std::int64_t ix = ox * s.stride_w - s.pad_left + kx * s.dilation_w;
+                if (iy < 0 || iy >= s.ih || ix < 0 || ix >= s.iw) continue;
+                const std::int64_t channel = o / oc * ic + c;
+                const double term =
+                    static_cast<double>(p.x[static_cast<std::size_t>(
+                        ((n * s.ic + channel) * s.ih + iy) * s.iw + ix)]) *
+                    static_cast<double>(
+                        p.w[static_cast<std::size_t>(((o * ic + c) * s.kh + ky) * s.kw + kx)]);
+                sum += term;
+                magnitude += std::abs(term);
+              }
+            }
+          }
+          const double residual = p.residual.empty() ? 0 : p.residual[out.y.size()];
+          const bool before = p.residual_place == ConvResidual::kBeforeActivation;
+          out.y.push_back(before ? activate(p, o, sum + residual) : activate(p, o, sum) + residual);
+          out.magnitude.push_back(magnitude + std::abs(residual));
+        }
+      }
+    }
+  }
+  return out;
+}
+
+std::vector<float> to_blocked(const std::vector<float>& x, std::int64_t n, std::int64_t c,
+                              std::int64_t hw, int lanes) {
+  const std::int64_t blocks = (c + lanes - 1) / lanes;
+  std::vector<float> y(static_cast<std::size_t>(n * blocks * hw * lanes), kNan);
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t k = 0; k < c; ++k) {
+      for (std::int64_t p = 0; p < hw; ++p) {
+        y[static_cast<std::size_t>(((i * blocks + k / lanes) * hw + p) * lanes + k % lanes)] =
+            x[static_cast<std::size_t>((i * c + k) * hw + p)];
+      }
+    }
+  }
+  return y;
+}
+
+std::vector<float> from_blocked(const float* x, std::int64_t n, std::int64_t c, std::int64_t hw,
+                                int lanes) {
+  const std::int64_t blocks = (c + lanes - 1) / lanes;
+  std::vector<float> y;
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t k = 0; k < c; ++k) {
+      for (std::int64_t p = 0; p < hw; ++p)
+        y.push_back(x[((i * blocks + k / lanes) * hw + p) * lanes + k % lanes]);
+    }
+  }
+  return y;
+}
+
+std::vector<float> run_conv(const ConvAlgorithm& conv, const Problem& p, Isa isa, int threads,
+                            InputLayout layout) {
+  const ConvShape& s = p.shape;
+  const int lanes = isa_lanes(isa);
+  const Tensor x =
+      floats(layout == InputLayout::kPlain ? p.x : to_blocked(p.x, s.n, s.ic, s.ih * s.iw, lanes));
+  Tensor w = floats(conv.packed_floats(), kNan);
+  conv.pack(p.w.data(), w.mutable_data<float>());
+  const std::int64_t blocks = (s.oc + lanes - 1) / lanes;
+  const std::size_t guard = 16;  // floats that must stay NaN
+  const auto size = static_cast<std::size_t>(s.n * blocks * s.oh * s.ow * lanes);
+  Tensor y = floats(size + guard, kNan);
+  const Tensor residual =
+      floats(p.residual.empty() ? std::vector<float>()
+                                : to_blocked(p.residual, s.n, s.oc, s.oh * s.ow, lanes));
+  Tensor scratch = floats(conv.scratch_bytes(threads) / sizeof(float) + guard, kNan);
+  ConvArgs args;
+  args.input = x.data<float>();
+  args.weights = w.data<float>();
+  args.bias = p.bias.empty() ? nullptr : p.bias.data();
+  args.residual = p.residual.empty() ? nullptr : residual.data<float>();
+  args.residual_place = p.residual_place;
+  args.activation = p.activation;
+  args.slope = p.slope.empty() ? nullptr : p.slope.data();
+  args.output = y.mutable_data<float>();
+  args.scratch = static_cast<std::byte*>(scratch.mutable_data());
+  args.threads = threads;
+  conv.run(args);
+  std::vector<float> plain = from_blocked(y.data<float>(), s.n, s.oc, s.oh * s.ow, lanes);
+  for (std::size_t i = 0; i < guard; ++i) {
+    const bool written =
+        !std::isnan(y.data<float>()[size + i]) ||
+        !std::isnan(scratch.data<float>()[conv.scratch_bytes(threads) / sizeof(float) + i]);
+    if (written) plain.clear();  // past its end
+  }
+  return plain;
+}
+
+std::vector<Isa> supported_isas() {
+  std::vector<Isa> isas;
+  for (int i = 0; i < static_cast<int>(Isa::count); ++i) {
+    if (isa_supported(static_cast<Isa>(i))) isas.push_back(static_cast<Isa>(i));
+  }
+  return isas;
+}
+
+}  // namespace mini_infer::conv_test

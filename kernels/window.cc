@@ -119,4 +119,33 @@ Status resolve_pads(Window& w, const Shape& input) {
   return ok();
 }
 
+WindowAxes axes_of(const Window& window, const Shape& input) {
+  WindowAxes axes;
+  for (std::size_t axis = 0; axis < window.rank(); ++axis) {
+    const std::size_t to = kMostAxes - window.rank() + axis;
+    axes.in[to] = input[axis + 2];
+    axes.kernel[to] = window.kernel[axis];
+    axes.stride[to] = window.strides[axis];
+    axes.dilation[to] = window.dilations[axis];
+    axes.pad_begin[to] = window.pads_begin[axis];
+    axes.pad_end[to] = window.pads_end[axis];
+  }
+  return axes;
+}
+
+Result<WindowAxes> window_axes(Window window, const Shape& input) {
+  if (window.rank() < 1 || window.rank() > kMostAxes) {
+    return not_implemented("a window over ", window.rank(), " spatial axes (1 to ", kMostAxes,
+                           " are)");
+  }
+  MINI_TRY(resolve_pads(window, input));
+  WindowAxes axes = axes_of(window, input);
+  for (std::size_t axis = 0; axis < window.rank(); ++axis) {
+    // Known extents always have a number for a result.
+    axes.out[kMostAxes - window.rank() + axis] =
+        window_output(window, axis, input[axis + 2])->value();
+  }
+  return axes;
+}
+
 }  // namespace mini_infer

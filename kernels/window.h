@@ -1,6 +1,7 @@
 // Sliding windows over spatial axes: what convolution and pooling operators share.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "graph/ir/op_def.h"
@@ -30,7 +31,24 @@ Result<Window> read_window(const AttributeReader& node);
 // Extent of the output along a spatial axis of extent `in`; no value where it is no expression.
 std::optional<Dim> window_output(const Window& window, std::size_t axis, const Dim& in);
 
+// Three spatial axes as numbers; axes that the node lacks come first and have extent 1.
+inline constexpr std::size_t kMostAxes = 3;
+struct WindowAxes {
+  std::array<std::int64_t, kMostAxes> in{1, 1, 1}, out{1, 1, 1}, kernel{1, 1, 1};
+  std::array<std::int64_t, kMostAxes> stride{1, 1, 1}, dilation{1, 1, 1};
+  std::array<std::int64_t, kMostAxes> pad_begin{}, pad_end{};
+
+  std::int64_t in_plane() const { return in[0] * in[1] * in[2]; }
+  std::int64_t out_plane() const { return out[0] * out[1] * out[2]; }
+  std::int64_t taps() const { return kernel[0] * kernel[1] * kernel[2]; }
+};
+
 // Computes what auto_pad asks for, for an input [N,C,spatial...], and checks that the windows fit.
 Status resolve_pads(Window& window, const Shape& input);
+
+// The window over an input [N,C,spatial...], with auto_pad resolved and the output's extents.
+Result<WindowAxes> window_axes(Window window, const Shape& input);
+// The same without the output's extents.
+WindowAxes axes_of(const Window& window, const Shape& input);
 
 }  // namespace mini_infer

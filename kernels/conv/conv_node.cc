@@ -5,8 +5,6 @@
 namespace mini_infer {
 namespace {
 
-constexpr std::size_t kMostAxes = 3;
-
 // The spatial extents of weights [*,*,spatial...].
 Ints spatial(const Shape& w) { return Ints(w.begin() + 2, w.end()); }
 
@@ -28,18 +26,6 @@ Status check_ranks(const Shape& x, const Shape& w) {
                            kMostAxes, ")");
   }
   return ok();
-}
-
-void fill_axes(ConvGeometry& g, const Window& window, const Shape& x) {
-  for (std::size_t axis = 0; axis < window.rank(); ++axis) {
-    const std::size_t to = kMostAxes - window.rank() + axis;
-    g.in[to] = x[axis + 2];
-    g.kernel[to] = window.kernel[axis];
-    g.stride[to] = window.strides[axis];
-    g.dilation[to] = window.dilations[axis];
-    g.pad_begin[to] = window.pads_begin[axis];
-    g.pad_end[to] = window.pads_end[axis];
-  }
 }
 
 // A transposed convolution's attributes; the paddings as the node gives them.
@@ -162,12 +148,8 @@ Result<ConvGeometry> read_conv_geometry(const PrepareContext& c, std::size_t x, 
                          "; the weights must be [oc, channels / group, ...] and group "
                          "must divide oc and the channels");
   }
-  MINI_TRY_ASSIGN(Window window, read_window(c, spatial(weights)));
-  MINI_TRY(resolve_pads(window, in));
-  fill_axes(g, window, in);
-  for (std::size_t axis = 0; axis < window.rank(); ++axis) {
-    g.out[kMostAxes - window.rank() + axis] = window_output(window, axis, in[axis + 2])->value();
-  }
+  MINI_TRY_ASSIGN(const Window window, read_window(c, spatial(weights)));
+  MINI_TRY_ASSIGN(static_cast<WindowAxes&>(g), window_axes(window, in));
   return g;
 }
 
@@ -190,6 +172,7 @@ Result<ConvGeometry> read_conv_transpose_geometry(const PrepareContext& c) {
   MINI_TRY(checked_bytes(DType::kInt8, Shape{weights[1], g.groups}).status());
   g.oc = weights[1] * g.groups;
   Window& window = t.window;
+  Ints outs;
   for (std::size_t axis = 0; axis < window.rank(); ++axis) {
     const std::int64_t out = transposed_output(t, axis, in[axis + 2]).value();
     if (!t.output_shape.empty() || is_same(t)) {
@@ -204,9 +187,10 @@ Result<ConvGeometry> read_conv_transpose_geometry(const PrepareContext& c) {
     if (out < 0) {
       return invalid_model("the output would be ", out, " long on spatial axis ", axis);
     }
-    g.out[kMostAxes - window.rank() + axis] = out;
+    outs.push_back(out);
   }
-  fill_axes(g, window, in);
+  static_cast<WindowAxes&>(g) = axes_of(window, in);
+  std::ranges::copy(outs, g.out.end() - static_cast<std::ptrdiff_t>(outs.size()));
   return g;
 }
 

@@ -1,25 +1,10 @@
 #include "kernels/conv/reference_kernel.h"
 
 #include "kernels/conv/reference.h"
+#include "kernels/real.h"
 
 namespace mini_infer {
 namespace {
-
-template <class T>
-double widen(T value) {
-  if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
-    return static_cast<double>(to_float(value));
-  } else {
-    return static_cast<double>(value);
-  }
-}
-
-template <class T>
-T narrow(double value) {
-  if constexpr (std::is_same_v<T, Float16>) return to_float16(static_cast<float>(value));
-  if constexpr (std::is_same_v<T, BFloat16>) return to_bfloat16(static_cast<float>(value));
-  if constexpr (std::is_floating_point_v<T>) return static_cast<T>(value);
-}
 
 const void* input_at(const KernelContext& k, int i) {
   return i < 0 ? nullptr : k.input<void>(static_cast<std::size_t>(i));
@@ -35,11 +20,11 @@ struct End {
         slopes(static_cast<const T*>(input_at(k, what.slopes))) {}
 
   T operator()(std::int64_t index, std::int64_t oc, double sum) const {
-    if (bias != nullptr) sum += widen(bias[oc]);
-    if (residual != nullptr) sum += widen(residual[index]);
+    if (bias != nullptr) sum += real(bias[oc]);
+    if (residual != nullptr) sum += real(residual[index]);
     if (slopes != nullptr)
-      return narrow<T>(sum < 0 ? sum * widen(slopes[end.one_slope ? 0 : oc]) : sum);
-    return narrow<T>(activate(end.activation, sum));
+      return from_real<T>(sum < 0 ? sum * real(slopes[end.one_slope ? 0 : oc]) : sum);
+    return from_real<T>(activate(end.activation, sum));
   }
 
   const ConvEnd& end;
@@ -54,8 +39,8 @@ Status run(const KernelContext& k, const ConvGeometry& g, const ConvEnd& conv_en
   const T* w = k.input<T>(1);
   T* y = k.output<T>(0);
   const End<T> end(k, conv_end);
-  const auto x_at = [=](std::int64_t i) { return widen(x[i]); };
-  const auto w_at = [=](std::int64_t i, std::int64_t) { return widen(w[i]); };
+  const auto x_at = [=](std::int64_t i) { return real(x[i]); };
+  const auto w_at = [=](std::int64_t i, std::int64_t) { return real(w[i]); };
   const auto put = [&](std::int64_t i, std::int64_t oc, double sum) { y[i] = end(i, oc, sum); };
   const double work = static_cast<double>(g.out_plane()) * static_cast<double>(g.depth());
   k.parallel_for(g.n * g.oc, work, [&](Range planes, int) {
@@ -72,22 +57,9 @@ template <bool kTransposed>
 PreparedKernel make(const PrepareContext& c, const ConvGeometry& g, const ConvEnd& end,
                     const char* name) {
   PreparedKernel kernel{.name = name, .flop = 2 * g.macs(), .why = "any shape"};
-  const auto use = [&]<class T>() {
+  dispatch_floating(c.dtype(0), [&]<class T>() {
     kernel.run = [g, end](const KernelContext& k) { return run<T, kTransposed>(k, g, end); };
-  };
-  switch (c.dtype(0)) {
-    case DType::kFloat64:
-      use.template operator()<double>();
-      break;
-    case DType::kFloat16:
-      use.template operator()<Float16>();
-      break;
-    case DType::kBFloat16:
-      use.template operator()<BFloat16>();
-      break;
-    default:
-      use.template operator()<float>();
-  }
+  });
   return kernel;
 }
 

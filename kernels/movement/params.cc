@@ -94,6 +94,12 @@ std::optional<std::int64_t> tracked_elements(const SymShape* shape) {
   return elements.value();
 }
 
+std::optional<std::size_t> tracked_rank(const SymShape* shape) {
+  const auto elements = tracked_elements(shape);
+  if (!elements || shape->rank() != 1 || *elements < 0) return std::nullopt;
+  return static_cast<std::size_t>(*elements);
+}
+
 const std::vector<Dim>* tracked_contents(const InferContext& c, std::size_t i) {
   const auto* contents = c.contents(i);
   const auto elements = tracked_elements(c.shape(i));

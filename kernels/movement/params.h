@@ -57,6 +57,8 @@ Result<Shape> known_output(const PrepareContext& c, std::size_t i = 0);
 inline constexpr std::int64_t kMostContents = 1024;
 // The number of elements where a shape's extents are known and few enough to track.
 std::optional<std::int64_t> tracked_elements(const SymShape* shape);
+// The number of elements of a vector that holds a shape, where it is known.
+std::optional<std::size_t> tracked_rank(const SymShape* shape);
 
 // Contents of input `i` if the data there has as many elements as its shape says.
 const std::vector<Dim>* tracked_contents(const InferContext& c, std::size_t i);

@@ -72,12 +72,8 @@ Status infer_reshape(InferContext& c) {
   }
   if (target == nullptr) {
     c.set_output(0, c.dtype(0));
-    const SymShape* shape = c.shape(1);
-    if (shape != nullptr && shape->rank() == 1 && (*shape)[0].known() && (*shape)[0].value() >= 0 &&
-        (*shape)[0].value() <= kMostContents) {
-      c.set_output(0, c.dtype(0),
-                   unknown_shape(c, 0, static_cast<std::size_t>((*shape)[0].value())));
-    }
+    const auto rank = tracked_rank(c.shape(1));
+    if (rank) c.set_output(0, c.dtype(0), unknown_shape(c, 0, *rank));
     return ok();
   }
   MINI_TRY_ASSIGN(std::vector<Dim> dims, wanted_dims(c, *target));

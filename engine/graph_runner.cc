@@ -34,6 +34,14 @@ Engine::Engine(Options options)
                    .log = options_.log,
                    .subgraph = [this](const GraphPtr& graph) { return subgraph(graph); }} {}
 
+std::size_t Engine::memory_limit(std::span<const Tensor> inputs) const {
+  if (options_.memory_limit > 0) return options_.memory_limit;
+  constexpr std::size_t kLeast = std::size_t{768} << 20, kTimes = 32;
+  std::size_t given = options_.file_bytes;
+  for (const Tensor& input : inputs) given += input.bytes();
+  return std::max(kLeast, kTimes * given);
+}
+
 PassContext Engine::pass_context(Evaluator& evaluator) const {
   return {.ops = ops_,
           .evaluator = evaluator,
@@ -75,7 +83,7 @@ Result<std::shared_ptr<Executor>> GraphRunner::make_executor(std::span<const Ten
     value.dtype = inputs[i].dtype();
     value.shape = SymShape(inputs[i].shape());
   }
-  NodeEvaluator evaluator(engine_.ops(), engine_.environment(), engine_.options().memory_limit);
+  NodeEvaluator evaluator(engine_.ops(), engine_.environment(), engine_.memory_limit(inputs));
   PassContext context = engine_.pass_context(evaluator);
   MINI_TRY_ASSIGN(std::vector<PassReport> reports,
                   run_passes(graph, PassStage::kPlan, context,
@@ -84,7 +92,7 @@ Result<std::shared_ptr<Executor>> GraphRunner::make_executor(std::span<const Ten
                   make_plan(graph, engine_.ops(), engine_.environment()));
   plan->passes = std::move(reports);
   return std::make_shared<Executor>(std::move(plan), engine_.ops(), engine_.environment(),
-                                    engine_.options().memory_limit);
+                                    engine_.memory_limit(inputs));
 }
 
 }  // namespace mini_infer

@@ -22,7 +22,8 @@ class Engine {
     int threads = 1;
     std::vector<std::string> disabled_passes;
     LogFn log;
-    std::size_t memory_limit = 0;
+    std::size_t memory_limit = 0;  // 0: see Engine::memory_limit()
+    std::size_t file_bytes = 0;
   };
   explicit Engine(Options options);
   Engine(const Engine&) = delete;
@@ -32,6 +33,8 @@ class Engine {
   const OpLookup& ops() const { return ops_; }
   const PrepareContext::Environment& environment() const { return environment_; }
   const SessionWeights& weights() const { return weights_; }
+  // Most bytes that a run with these inputs may hold.
+  std::size_t memory_limit(std::span<const Tensor> inputs) const;
   PassContext pass_context(Evaluator& evaluator) const;
 
  private:

@@ -5,6 +5,9 @@
 //   auto outputs = session->run({{"input", image}});
 #pragma once
 
+#include <mini_infer/status.h>
+#include <mini_infer/tensor.h>
+
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -15,9 +18,6 @@
 #include <string>
 #include <vector>
 
-#include <mini_infer/status.h>
-#include <mini_infer/tensor.h>
-
 namespace mini_infer {
 
 struct SessionOptions {
@@ -27,15 +27,17 @@ struct SessionOptions {
   std::vector<std::string> disabled_passes;
   // Names of intermediate values to return as additional outputs, after the model's own.
   std::vector<std::string> extra_outputs;
-  // Receives notes and warnings about the model, one line each. Called only from load() and from the first run() with a
-  // new input shape. Without it they are dropped.
+  // Receives notes and warnings about the model, one line each. Called only from load() and from
+  // the first run() with a new input shape. Without it they are dropped.
   std::function<void(const std::string&)> log;
-  // Most bytes of tensors that one run may hold, 0 for the default: the larger of 768 MiB and 32 times the size of the
-  // model file and its inputs. What would need more fails with kResourceExhausted.
+  // Most bytes of tensors that one run may hold, 0 for the default: the larger of 768 MiB and 32
+  // times the size of the model file and its inputs. What would need more fails with
+  // kResourceExhausted.
   std::size_t memory_limit = 0;
 };
 
-// One dimension of an input or output as the model declares it: a number, or a name, or neither (value -1, no name).
+// One dimension of an input or output as the model declares it: a number, or a name, or neither
+// (value -1, no name).
 struct DimInfo {
   std::int64_t value = -1;
   std::string name;
@@ -57,9 +59,9 @@ struct StepInfo {
   std::string kernel;  // "conv/winograd4x3/avx512"
   std::string why;     // why this kernel was chosen
   std::string output_shape;
-  double flop = 0;         // floating-point operations of one run
-  double seconds = 0;      // time in the profiled runs, all together
-  long long runs = 0;      // how many runs that was
+  double flop = 0;     // floating-point operations of one run
+  double seconds = 0;  // time in the profiled runs, all together
+  long long runs = 0;  // how many runs that was
 };
 
 struct PassInfo {
@@ -83,19 +85,22 @@ struct ModelInfo {
   std::string producer;
   std::map<std::string, std::int64_t> opsets;  // by domain, "" for ONNX's own
   std::map<std::string, std::string> metadata;
-  std::map<std::string, int> op_counts;        // of the file, before passes
-  std::set<DType> tensor_dtypes;               // element types of all inputs, outputs and initialisers
-  std::int64_t parameters = 0;                 // elements of all initialisers
+  std::map<std::string, int> op_counts;  // of the file, before passes
+  std::set<DType> tensor_dtypes;         // element types of all inputs, outputs and initialisers
+  std::int64_t parameters = 0;           // elements of all initialisers
   std::size_t file_bytes = 0;
 };
 
 using TensorMap = std::map<std::string, Tensor>;
 
-// A model with its plans. Movable. All const members may be called from several threads at once on one Session; each run
-// takes memory of its own, and packed weights are shared.
+struct ImportedModel;  // internal
+
+// A model with its plans. Movable. All const members may be called from several threads at once on
+// one Session; each run takes memory of its own, and packed weights are shared.
 class Session {
  public:
-  // Reads the file, simplifies the graph. Problems of the model come all together in one message, a line each.
+  // Reads the file, simplifies the graph. Problems of the model come all together in one message, a
+  // line each.
   static Result<Session> load(const std::string& path, const SessionOptions& options = {});
   // The same from memory; the bytes may be freed afterwards. External data is not available.
   static Result<Session> load(std::span<const std::byte> model, const SessionOptions& options = {});
@@ -108,15 +113,17 @@ class Session {
   const std::vector<ValueInfo>& outputs() const;
   const ModelInfo& model() const;
 
-  // Runs the model. Every input must be given by its name with the declared dtype and shape; the first run with new input
-  // shapes makes a plan. The outputs are owned by the caller, by name, every declared output present.
+  // Runs the model. Every input must be given by its name with the declared dtype and shape; the
+  // first run with new input shapes makes a plan. The outputs are owned by the caller, by name,
+  // every declared output present.
   Result<TensorMap> run(const TensorMap& inputs) const;
   // The same by position, in the order of inputs() and outputs(): no look-ups.
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) const;
 
   // Makes the plan for these input shapes without running it, and describes it.
   Result<PlanInfo> plan(std::span<const Shape> input_shapes) const;
-  // As run(), and adds the time of each step to `profile`, which must come from plan() for the same shapes.
+  // As run(), and adds the time of each step to `profile`, which must come from plan() for the same
+  // shapes.
   Result<std::vector<Tensor>> profile(std::span<const Tensor> inputs, PlanInfo& profile) const;
   // The simplified graph as text.
   std::string print() const;
@@ -125,13 +132,16 @@ class Session {
 
  private:
   struct Impl;
+  static Result<Session> load(ImportedModel&& model, const SessionOptions& options);
   explicit Session(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 
-// Name of the instruction set that kernels use: "avx512", "neon", ... MINI_ISA=<name> in the environment forces a lower one.
+// Name of the instruction set that kernels use: "avx512", "neon", ... MINI_ISA=<name> in the
+// environment forces a lower one.
 std::string isa_name();
-// One line for each operator that is implemented: domain, type and the opset versions that changed it.
+// One line for each operator that is implemented: domain, type and the opset versions that changed
+// it.
 struct OperatorInfo {
   std::string domain, type;
   std::vector<int> since;

@@ -1,4 +1,5 @@
-// Status and Result<T>: how every function of mini-infer reports failure. No exception crosses the API.
+// Status and Result<T>: how every function of mini-infer reports failure. No exception crosses the
+// API.
 //
 // A message says where, what (with values), the rule, and what to do, for example
 //   node 'Conv_12' (Conv, opset 11): input 1 'W' has shape [64,3,7]; a 2-D convolution needs rank 4
@@ -21,7 +22,8 @@ enum class Code {
   kInternal,           // a bug in mini-infer
 };
 
-// Success, or a code with a message for people. Cheap to move. Thread-compatible like a std::string.
+// Success, or a code with a message for people. Cheap to move. Thread-compatible like a
+// std::string.
 class [[nodiscard]] Status {
  public:
   Status() = default;
@@ -50,7 +52,7 @@ inline Status ok() { return {}; }
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}                                          // NOLINT
+  Result(T value) : state_(std::move(value)) {}                                        // NOLINT
   Result(Status status) : state_(std::move(status)) { assert(!this->status().ok()); }  // NOLINT
 
   bool ok() const { return std::holds_alternative<T>(state_); }
@@ -73,17 +75,16 @@ class [[nodiscard]] Result {
 #define MINI_CONCAT(a, b) MINI_CONCAT_INNER(a, b)
 
 // Returns from the calling function when `expr`, a Status, is a failure.
-#define MINI_TRY(expr)                                                \
-  do {                                                                \
-    if (::mini_infer::Status mini_status = (expr); !mini_status.ok()) \
-      return mini_status;                                             \
+#define MINI_TRY(expr)                                                                    \
+  do {                                                                                    \
+    if (::mini_infer::Status mini_status = (expr); !mini_status.ok()) return mini_status; \
   } while (false)
 
 // `MINI_TRY_ASSIGN(const Tensor t, read(...));` declares t from a Result, or returns its failure.
-#define MINI_TRY_ASSIGN(declaration, expr)                              \
-  auto MINI_CONCAT(mini_result_, __LINE__) = (expr);                    \
-  if (!MINI_CONCAT(mini_result_, __LINE__).ok())                        \
-    return MINI_CONCAT(mini_result_, __LINE__).status();                \
+#define MINI_TRY_ASSIGN(declaration, expr)               \
+  auto MINI_CONCAT(mini_result_, __LINE__) = (expr);     \
+  if (!MINI_CONCAT(mini_result_, __LINE__).ok())         \
+    return MINI_CONCAT(mini_result_, __LINE__).status(); \
   declaration = std::move(MINI_CONCAT(mini_result_, __LINE__)).value()
 
 }  // namespace mini_infer

@@ -1,6 +1,8 @@
 // DType, Shape and Tensor: the values that go in and out of a model.
 #pragma once
 
+#include <mini_infer/status.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -9,8 +11,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <mini_infer/status.h>
 
 namespace mini_infer {
 
@@ -117,19 +117,22 @@ class Shape {
 // Bytes a dense tensor needs, or an error when an extent is negative or the product overflows.
 Result<std::size_t> checked_bytes(DType dtype, const Shape& shape);
 
-// A dense row-major tensor. Copies share the bytes (clone() does not). Owned bytes are 64-byte aligned. Sharing between
-// threads is safe for reading. A default-constructed Tensor is empty: dtype kUndefined, no data.
+// A dense row-major tensor. Copies share the bytes (clone() does not). Owned bytes are 64-byte
+// aligned. Sharing between threads is safe for reading. A default-constructed Tensor is empty:
+// dtype kUndefined, no data.
 class Tensor {
  public:
   Tensor() = default;
   // Owned and zero-filled. Throws std::bad_alloc; use allocate() for sizes that come from outside.
   Tensor(DType dtype, Shape shape);
-  // Owned and uninitialised, except strings; kResourceExhausted when the shape is impossible or memory is out.
+  // Owned and uninitialised, except strings; kResourceExhausted when the shape is impossible or
+  // memory is out.
   static Result<Tensor> allocate(DType dtype, Shape shape);
   // Bytes that somebody else keeps alive for as long as any copy of this tensor lives.
   static Tensor view(DType dtype, Shape shape, void* data);
   // Bytes kept alive by `owner`.
-  static Tensor share(DType dtype, Shape shape, const void* data, std::shared_ptr<const void> owner);
+  static Tensor share(DType dtype, Shape shape, const void* data,
+                      std::shared_ptr<const void> owner);
   // A copy of `values`, which must have shape.elements() elements.
   template <class T>
   static Tensor from(Shape shape, std::span<const T> values);

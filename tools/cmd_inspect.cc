@@ -1,0 +1,200 @@
+// mini-infer inspect: what a model is, what the passes did to it, and the plan for running it.
+#include <mini_infer/session.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+
+#include "tools/commands.h"
+#include "tools/common.h"
+#include "tools/model_inputs.h"
+#include "tools/print.h"
+#include "tools/progress.h"
+#include "tools/text.h"
+
+namespace mini_infer::tools {
+namespace {
+
+struct Options {
+  std::string model;
+  std::vector<std::string> shapes, disabled;
+  int threads = 0;
+  bool json = false;
+  bool graph = false;
+};
+
+struct Report {
+  const Session& session;
+  std::vector<std::string> notes;
+  Result<PlanInfo> plan;
+  std::vector<Shape> input_shapes;
+};
+
+constexpr double kMega = 1 << 20;
+
+std::vector<std::pair<std::string, int>> by_count(const std::map<std::string, int>& counts) {
+  std::vector<std::pair<std::string, int>> sorted(counts.begin(), counts.end());
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  return sorted;
+}
+
+// A multiplication and an addition are two operations.
+double macs(const PlanInfo& plan) { return plan.flop / 2; }
+
+Json plan_json(const PlanInfo& plan) {
+  Json json = {
+      {"macs", macs(plan)}, {"arena_bytes", plan.arena_bytes}, {"weight_bytes", plan.weight_bytes}};
+  json["passes"] = Json::array();
+  for (const PassInfo& pass : plan.passes) {
+    json["passes"].push_back({{"name", pass.name},
+                              {"stage", pass.stage},
+                              {"rewrites", pass.rewrites},
+                              {"ms", pass.seconds * 1e3},
+                              {"disabled", pass.disabled}});
+  }
+  json["steps"] = Json::array();
+  for (const StepInfo& step : plan.steps) {
+    json["steps"].push_back({{"node", step.node},
+                             {"op", step.op},
+                             {"kernel", step.kernel},
+                             {"why", step.why},
+                             {"output_shape", step.output_shape},
+                             {"macs", step.flop / 2}});
+  }
+  return json;
+}
+
+Json to_json(const Options& options, const Report& report) {
+  const ModelInfo& model = report.session.model();
+  Json json = {{"model", options.model},         {"ir_version", model.ir_version},
+               {"producer", model.producer},     {"opsets", model.opsets},
+               {"metadata", model.metadata},     {"file_bytes", model.file_bytes},
+               {"parameters", model.parameters}, {"operators", model.op_counts},
+               {"notes", report.notes}};
+  for (const auto& [key, values] : {std::pair("inputs", &report.session.inputs()),
+                                    std::pair("outputs", &report.session.outputs())}) {
+    json[key] = Json::array();
+    for (const ValueInfo& value : *values) json[key].push_back(describe_json(value));
+  }
+  if (report.plan.ok()) {
+    json["plan"] = plan_json(*report.plan);
+  } else {
+    json["plan_error"] = report.plan.status().message();
+  }
+  if (options.graph) json["graph"] = report.session.print();
+  return json;
+}
+
+void print_model(const Options& options, const Report& report) {
+  const ModelInfo& model = report.session.model();
+  std::printf("%s: IR version %lld", options.model.c_str(),
+              static_cast<long long>(model.ir_version));
+  for (const auto& [domain, version] : model.opsets) {
+    std::printf(", %s opset %lld", domain.empty() ? "ai.onnx" : printable(domain).c_str(),
+                static_cast<long long>(version));
+  }
+  if (!model.producer.empty()) std::printf(", made by %s", printable(model.producer).c_str());
+  std::printf("\n%.2f MB, %lld parameters\n", static_cast<double>(model.file_bytes) / kMega,
+              static_cast<long long>(model.parameters));
+  for (const std::string& text : report.notes) std::printf("note: %s\n", printable(text).c_str());
+  for (const ValueInfo& value : report.session.inputs())
+    std::printf("input   %s\n", describe(value).c_str());
+  for (const ValueInfo& value : report.session.outputs())
+    std::printf("output  %s\n", describe(value).c_str());
+  for (const auto& [key, value] : model.metadata) {
+    constexpr std::size_t kMost = 100;
+    std::printf("metadata  %s: %s%s\n", printable(key).c_str(),
+                printable(value.substr(0, kMost)).c_str(), value.size() > kMost ? "..." : "");
+  }
+  std::printf("\noperators of the file\n");
+  for (const auto& [op, count] : by_count(model.op_counts))
+    std::printf("%6d  %s\n", count, printable(op).c_str());
+}
+
+void print_passes(const PlanInfo& plan) {
+  std::printf("\npasses (those that changed something)\n");
+  Table table({2, 3});
+  for (const PassInfo& pass : plan.passes) {
+    if (pass.disabled) table.add({"  " + pass.name, pass.stage, "disabled", ""});
+    if (pass.rewrites > 0) {
+      table.add({"  " + pass.name, pass.stage, format("%d rewrites", pass.rewrites),
+                 format("%.2f ms", pass.seconds * 1e3)});
+    }
+  }
+  std::fputs(table.str().c_str(), stdout);
+}
+
+void print_plan(const Report& report) {
+  const PlanInfo& plan = *report.plan;
+  print_passes(plan);
+  std::printf("\nplan for");
+  for (const Shape& shape : report.input_shapes) std::printf(" %s", shape.str().c_str());
+  std::printf(": %zu steps, %.1f million MACs, arena %.2f MB, weights %.2f MB\n", plan.steps.size(),
+              macs(plan) / 1e6, static_cast<double>(plan.arena_bytes) / kMega,
+              static_cast<double>(plan.weight_bytes) / kMega);
+  Table table({4});
+  table.add({"  node", "op", "kernel", "output", "MMAC", "why"});
+  for (const StepInfo& step : plan.steps) {
+    table.add({"  " + printable(step.node), printable(step.op), step.kernel, step.output_shape,
+               step.flop > 0 ? format("%.2f", step.flop / 2e6) : "", step.why});
+  }
+  std::fputs(table.str().c_str(), stdout);
+}
+
+int run(const Options& options) {
+  std::vector<std::string> notes;
+  SessionOptions session_options;
+  session_options.threads = options.threads;
+  session_options.disabled_passes = options.disabled;
+  session_options.log = [&](const std::string& line) { notes.push_back(line); };
+  const Result<Session> session = [&] {
+    const Progress progress("loading " + options.model);
+    return Session::load(options.model, session_options);
+  }();
+  if (!session.ok()) return fail(session.status());
+  const Result<ShapeMap> shapes = parse_shapes(options.shapes, session->inputs());
+  if (!shapes.ok()) return usage_error(shapes.status().message());
+  std::vector<Shape> input_shapes;
+  for (const ValueInfo& input : session->inputs())
+    input_shapes.push_back(closed_shape(input, *shapes));
+  Result<PlanInfo> plan = session->plan(input_shapes);
+  const Report report{*session, notes, std::move(plan), input_shapes};
+
+  if (options.json) {
+    std::printf("%s\n", dump(to_json(options, report)).c_str());
+    return kExitOk;
+  }
+  print_model(options, report);
+  if (report.plan.ok()) {
+    print_plan(report);
+  } else {
+    std::printf("\nno plan with open dimensions taken as 1; --shape sets them: %s\n",
+                report.plan.status().message().c_str());
+  }
+  if (options.graph) std::printf("\n%s", report.session.print().c_str());
+  return kExitOk;
+}
+
+}  // namespace
+
+void add_inspect_command(CLI::App& app, Action& action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("inspect", "show what a model is and how it will run");
+  command->add_option("MODEL", options->model, "an .onnx file")->required();
+  command
+      ->add_option("--shape", options->shapes, "shape of an input; open dimensions are 1 otherwise")
+      ->type_name("NAME=1x3x224x224")
+      ->allow_extra_args(false);
+  command->add_option("--disable", options->disabled, "leave a pass out")
+      ->type_name("PASS")
+      ->allow_extra_args(false);
+  command->add_option("--threads", options->threads, "threads, 0 = all cores")
+      ->check(CLI::NonNegativeNumber);
+  command->add_flag("--graph", options->graph, "also the simplified graph");
+  command->add_flag("--json", options->json, "everything as JSON");
+  command->footer("Example:\n  mini-infer inspect model.onnx --shape images=1x3x640x640");
+  command->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace mini_infer::tools

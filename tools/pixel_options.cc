@@ -1,0 +1,60 @@
+#include "tools/pixel_options.h"
+
+#include <map>
+
+namespace mini_infer::tools {
+namespace {
+
+// An option that takes one of a few names.
+template <class T, class Value>
+void add_choice(CLI::App& command, const char* name, T& target,
+                std::map<std::string, Value> choices, const char* help) {
+  std::vector<std::string> names;
+  for (const auto& [choice, value] : choices) names.push_back(choice);
+  command
+      .add_option_function<std::string>(
+          name, [&target, choices](const std::string& text) { target = choices.at(text); }, help)
+      ->check(CLI::IsMember(names));
+}
+
+void add_values(CLI::App& command, const char* name, std::vector<double>& values,
+                const char* help) {
+  command.add_option(name, values, help)
+      ->delimiter(',')
+      ->expected(1, 3)
+      ->type_name("X[,X,X]")
+      ->allow_extra_args(false);
+}
+
+}  // namespace
+
+void add_pixel_options(CLI::App& command, PixelOptions& options) {
+  command
+      .add_option(
+          "--preset", options.preset,
+          "how pixels become numbers: imagenet (mean 0.485,0.456,0.406, std 0.229,0.224,0.225), "
+          "caffe (BGR, "
+          "scale 1, mean 104,117,123), raw (0 to 255), pm1 (-1 to 1), unit (0 to 1, the default)")
+      ->check(CLI::IsMember(preset_names()));
+  add_values(command, "--scale", options.scale, "x = (pixel * scale - mean) / std; default 1/255");
+  add_values(command, "--mean", options.mean, "default 0; for each channel in the model's order");
+  add_values(command, "--std", options.std, "default 1");
+  add_choice<std::optional<Color>, Color>(
+      command, "--color", options.color,
+      {{"rgb", Color::kRgb}, {"bgr", Color::kBgr}, {"gray", Color::kGray}},
+      "order of the channels");
+  add_choice<std::optional<Layout>, Layout>(command, "--layout", options.layout,
+                                            {{"nchw", Layout::kNchw}, {"nhwc", Layout::kNhwc}},
+                                            "order of the axes; found out from the model's shape");
+  add_choice<Fit, Fit>(
+      command, "--resize", options.fit,
+      {{"stretch", Fit::kStretch}, {"crop", Fit::kCrop}, {"letterbox", Fit::kLetterbox}},
+      "stretch (default), crop the centre, or letterbox on grey");
+}
+
+void use_metadata(const std::map<std::string, std::string>& metadata, PixelOptions& options) {
+  const auto preset = metadata.find("mini_infer.preset");
+  if (options.preset.empty() && preset != metadata.end()) options.preset = preset->second;
+}
+
+}  // namespace mini_infer::tools

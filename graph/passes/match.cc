@@ -78,6 +78,28 @@ bool has_subgraph(const Node& node) {
   });
 }
 
+std::vector<GraphPtr*> subgraphs_of(Node& node) {
+  std::vector<GraphPtr*> found;
+  for (auto& [name, attribute] : node.attributes) {
+    if (auto* one = std::get_if<GraphPtr>(&attribute)) found.push_back(one);
+    if (auto* many = std::get_if<std::vector<GraphPtr>>(&attribute)) {
+      for (GraphPtr& each : *many) found.push_back(&each);
+    }
+  }
+  std::erase_if(found, [](const GraphPtr* graph) { return *graph == nullptr; });
+  return found;
+}
+
+bool has_legacy_broadcast(const Node& node) {
+  return node.opset < 7 && node.domain.empty() && node.attributes.contains("axis") &&
+         (node.op_type == "Add" || node.op_type == "Sub" || node.op_type == "Mul" ||
+          node.op_type == "Div" || node.op_type == "Pow");
+}
+
+bool has_internal(const PassContext& context, std::string_view op_type) {
+  return context.ops.find(kInternalDomain, op_type, 1) != nullptr;
+}
+
 std::optional<std::size_t> normal_axis(std::int64_t axis, std::size_t rank) {
   const auto signed_rank = static_cast<std::int64_t>(rank);
   if (axis < -signed_rank || axis >= signed_rank) return std::nullopt;
@@ -98,6 +120,7 @@ ValueId other_input(const Graph& graph, NodeId node, ValueId value) {
 
 std::optional<ScalarOperand> scalar_operand(const Graph& graph, NodeId node) {
   const Node& n = graph.node(node);
+  if (has_legacy_broadcast(n)) return std::nullopt;
   const bool commutative = n.op_type == "Add" || n.op_type == "Mul";
   for (const std::size_t i : {1u, 0u}) {
     const ValueId x = graph.input(node, 1 - i), c = graph.input(node, i);
@@ -117,14 +140,18 @@ void bypass(Graph& graph, NodeId node, ValueId value) {
   graph.remove_node(node);
 }
 
-void absorb(Graph& graph, NodeId user, NodeId producer) {
-  const ValueId from = graph.output(user), to = graph.output(producer);
+void take_description(Graph& graph, ValueId from, ValueId to) {
   Value& source = graph.value(from);
   Value& target = graph.value(to);
   std::swap(source.name, target.name);
   target.dtype = source.dtype;
   target.shape = source.shape;
   target.contents = source.contents;
+}
+
+void absorb(Graph& graph, NodeId user, NodeId producer) {
+  const ValueId from = graph.output(user), to = graph.output(producer);
+  take_description(graph, from, to);
   graph.replace_uses(from, to);
   graph.remove_node(user);
 }
@@ -133,7 +160,11 @@ NodeId replace_node(Graph& graph, NodeId old, std::string_view op_type, std::vec
                     Attributes attributes, std::string_view domain) {
   const NodeId added =
       graph.add_node(old, op_type, std::move(inputs), std::move(attributes), domain);
+  const std::vector<ValueId> old_inputs = graph.node(old).inputs;
   absorb(graph, old, added);
+  for (const ValueId in : old_inputs) {
+    if (in != kNoValue) remove_unused(graph, in);
+  }
   return added;
 }
 

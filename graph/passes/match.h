@@ -62,6 +62,13 @@ std::optional<std::size_t> rank_of(const Graph& graph, ValueId value);
 bool same_shape(const Graph& graph, ValueId a, ValueId b);
 bool has_dtype(const Graph& graph, ValueId value, DType dtype);
 bool has_subgraph(const Node& node);
+// Where the node keeps its subgraphs.
+std::vector<GraphPtr*> subgraphs_of(Node& node);
+// Before opset 7, Add, Sub, Mul and Div could say where the second operand starts instead of
+// aligning the last axes.
+bool has_legacy_broadcast(const Node& node);
+// Whether an internal operator exists in this build.
+bool has_internal(const PassContext& context, std::string_view op_type);
 // Negative axes count from the end; no value when out of range.
 std::optional<std::size_t> normal_axis(std::int64_t axis, std::size_t rank);
 
@@ -91,7 +98,7 @@ void bypass(Graph& graph, NodeId node, ValueId value);
 // dtype and shape of the user's, which is removed.
 void absorb(Graph& graph, NodeId user, NodeId producer);
 // A new node gives what output 0 of `old` gave: name, dtype, shape and uses go over; `old` is
-// removed.
+// removed, and what was computed for it alone.
 NodeId replace_node(Graph& graph, NodeId old, std::string_view op_type, std::vector<ValueId> inputs,
                     Attributes attributes = {}, std::string_view domain = "");
 // The node becomes one of another type, in place; its opset is the graph's for the domain.
@@ -99,6 +106,8 @@ void retype(Graph& graph, NodeId node, std::string_view op_type, std::string_vie
 ValueId add_ints(Graph& graph, std::string name, const Ints& values);
 // A float32 constant, rounded from double.
 ValueId add_floats(Graph& graph, std::string name, Shape shape, const std::vector<double>& values);
+// `to` gets the description of `from`, whose uses it is about to take over.
+void take_description(Graph& graph, ValueId from, ValueId to);
 // Removes the nodes upstream of `value` that nobody needs any more.
 void remove_unused(Graph& graph, ValueId value);
 

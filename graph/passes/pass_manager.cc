@@ -89,17 +89,9 @@ class Runner {
     int total = 0;
     for (const NodeId id : graph.order()) {
       if (!has_subgraph(graph.node(id))) continue;
-      for (auto& [name, attribute] : graph.node(id).attributes) {
-        auto* one = std::get_if<GraphPtr>(&attribute);
-        auto* many = std::get_if<std::vector<GraphPtr>>(&attribute);
-        if (one != nullptr) {
-          MINI_TRY_ASSIGN(const int rewrites, run_subgraph(graph, id, *one));
-          total += rewrites;
-        }
-        for (std::size_t i = 0; many != nullptr && i < many->size(); ++i) {
-          MINI_TRY_ASSIGN(const int rewrites, run_subgraph(graph, id, (*many)[i]));
-          total += rewrites;
-        }
+      for (GraphPtr* subgraph : subgraphs_of(graph.node(id))) {
+        MINI_TRY_ASSIGN(const int rewrites, run_subgraph(graph, id, *subgraph));
+        total += rewrites;
       }
     }
     return total;
@@ -107,7 +99,6 @@ class Runner {
 
   // A subgraph is shared by copies of its node: what changes is a copy, which takes its place.
   Result<int> run_subgraph(const Graph& outer, NodeId id, GraphPtr& subgraph) {
-    if (subgraph == nullptr) return 0;
     auto copy = std::make_shared<Graph>(*subgraph);
     const int described = describe_captures(outer, outer.node(id), *copy);
     Result<int> rewrites = run(*copy);

@@ -18,25 +18,6 @@ struct TilePlace {
 
 using TileFn = void(const DirectBlock&, const TilePlace&);
 
-// acc[pixel][block] += source[pixel] * weights[block], for one input channel. kRows rows of kPixels
-// pixels.
-template <int kStep, int kRows, int kPixels, int kBlocks>
-MINI_INLINE void multiply_add(const float* source, std::ptrdiff_t source_row, const float* weights,
-                              Vec (&acc)[kBlocks][kRows][kPixels]) {
-  Vec w[kBlocks];
-#pragma GCC unroll 4
-  for (int j = 0; j < kBlocks; ++j) w[j] = load(weights + j * kLanes);
-#pragma GCC unroll 2
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 16
-    for (int i = 0; i < kPixels; ++i) {
-      const Vec x = broadcast(source[r * source_row + i * kStep]);
-#pragma GCC unroll 4
-      for (int j = 0; j < kBlocks; ++j) acc[j][r][i] = fma(x, w[j], acc[j][r][i]);
-    }
-  }
-}
-
 [[gnu::noinline]] void finish_stored_tile(const DirectBlock& b, const TilePlace& at, int blocks,
                                           int rows, int pixels) {
   for (int j = 0; j < blocks; ++j) {

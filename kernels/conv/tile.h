@@ -87,6 +87,25 @@ MINI_INLINE void finish_stored(const ConvEpilogue& e, const float* residual, flo
     store(output + i, load(output + i) + load(residual + i));
 }
 
+// acc[pixel][block] += source[pixel] * weights[block], for one input channel. kRows rows of kPixels
+// pixels.
+template <int kStep, int kRows, int kPixels, int kBlocks>
+MINI_INLINE void multiply_add(const float* source, std::ptrdiff_t source_row, const float* weights,
+                              Vec (&acc)[kBlocks][kRows][kPixels]) {
+  Vec w[kBlocks];
+#pragma GCC unroll 4
+  for (int j = 0; j < kBlocks; ++j) w[j] = load(weights + j * kLanes);
+#pragma GCC unroll 2
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kPixels; ++i) {
+      const Vec x = broadcast(source[r * source_row + i * kStep]);
+#pragma GCC unroll 4
+      for (int j = 0; j < kBlocks; ++j) acc[j][r][i] = fma(x, w[j], acc[j][r][i]);
+    }
+  }
+}
+
 // `width` in equal runs of at most `most` pixels: body(first, count).
 template <class Body>
 MINI_INLINE void for_each_run(int width, int most, Body&& body) {

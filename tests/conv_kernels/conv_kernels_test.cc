@@ -2,6 +2,7 @@
 // reference; 3 threads must give the same bits as 1.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -16,7 +17,8 @@ struct Algorithm {
   const char* (*declines)(const ConvShape&, Isa);
   std::unique_ptr<ConvAlgorithm> (*make)(const ConvShape&, Isa);
   InputLayout layout;
-  double tolerance;  // times the sum of the magnitudes that are added
+  double tolerance;       // times the sum of the magnitudes that are added
+  bool normwise = false;  // the largest such sum of the whole output
 };
 
 constexpr Algorithm kDirect{"direct", direct_conv_declines, make_direct_conv, InputLayout::kBlocked,
@@ -24,6 +26,11 @@ constexpr Algorithm kDirect{"direct", direct_conv_declines, make_direct_conv, In
 constexpr Algorithm kStem{"stem", stem_conv_declines, make_stem_conv, InputLayout::kPlain, 1e-6};
 constexpr Algorithm kDepthwise{"depthwise", depthwise_conv_declines, make_depthwise_conv,
                                InputLayout::kBlocked, 1e-6};
+
+constexpr Algorithm kWinograd4{
+    "winograd4", winograd_conv_declines, make_winograd4_conv, InputLayout::kBlocked, 2e-6, true};
+constexpr Algorithm kWinograd2{
+    "winograd2", winograd_conv_declines, make_winograd2_conv, InputLayout::kBlocked, 1e-6, true};
 
 std::string text(const ConvShape& s) {
   const auto pair = [](std::int64_t a, std::int64_t b) {
@@ -39,7 +46,11 @@ std::string text(const ConvShape& s) {
 void check(const Algorithm& algorithm, ConvShape shape, const ProblemOptions& options = {}) {
   set_output_extents(shape);
   const Problem problem = make_problem(shape, options);
-  const Reference expected = reference_conv(problem);
+  Reference expected = reference_conv(problem);
+  if (algorithm.normwise) {
+    const double most = *std::max_element(expected.magnitude.begin(), expected.magnitude.end());
+    std::fill(expected.magnitude.begin(), expected.magnitude.end(), most);
+  }
   for (const Isa isa : supported_isas()) {
     SCOPED_TRACE(std::string(algorithm.name) + " " + isa_name(isa) + ": " + text(shape));
     if (algorithm.declines(shape, isa) != nullptr) continue;
@@ -287,6 +298,77 @@ TEST(Depthwise, epilogues) {
 }
 
 TEST(Depthwise, larger_maps) { check(kDepthwise, depthwise(40, 57, 3, 2, 1)); }
+
+void check_winograd(const ConvShape& shape, const ProblemOptions& options = {}) {
+  check(kWinograd4, shape, options);
+  check(kWinograd2, shape, options);
+}
+
+TEST(Winograd, odd_channels) {
+  for (const std::int64_t ic : kChannels) {
+    for (const std::int64_t oc : kChannels) check_winograd(square(ic, oc, 6, 3, 1, 1));
+  }
+}
+
+TEST(Winograd, sizes_and_padding) {
+  for (std::int64_t size = 1; size <= 18; ++size) {
+    for (const std::int64_t pad : {0, 1, 2, 4}) {
+      if (size + 2 * pad >= 3) check_winograd(square(18, 33, size, 3, 1, pad));
+    }
+  }
+  check_winograd({.n = 3,
+                  .ic = 17,
+                  .ih = 9,
+                  .iw = 14,
+                  .oc = 20,
+                  .kh = 3,
+                  .kw = 3,
+                  .pad_top = 2,
+                  .pad_left = 0,
+                  .pad_bottom = 0,
+                  .pad_right = 3});
+}
+
+TEST(Winograd, many_blocks_of_tiles) {
+  check_winograd(square(40, 48, 61, 3, 1, 1));
+  check_winograd(square(130, 70, 30, 3, 1, 1));
+}
+
+TEST(Winograd, few_tiles_and_many_channels) { check_winograd(square(160, 200, 7, 3, 1, 1)); }
+
+TEST(Winograd, epilogues) {
+  for (const ProblemOptions& options : epilogues())
+    check_winograd(square(19, 41, 10, 3, 1, 1), options);
+}
+
+// Largest error over root mean square of the output, as kernels are used: He-scaled weights, inputs
+// after Relu.
+double relative_error(const Algorithm& algorithm, std::int64_t channels, Isa isa) {
+  ConvShape shape = square(channels, 24, 12, 3, 1, 1);
+  set_output_extents(shape);
+  Problem problem = make_problem(shape, {.with_bias = false});
+  for (float& x : problem.x) x = std::max(x, 0.f);
+  const Reference expected = reference_conv(problem);
+  const std::vector<float> y =
+      run_conv(*algorithm.make(shape, isa), problem, isa, 1, algorithm.layout);
+  double worst = 0, squares = 0;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    worst = std::max(worst, std::abs(y[i] - expected.y[i]));
+    squares += expected.y[i] * expected.y[i];
+  }
+  return worst / std::sqrt(squares / static_cast<double>(y.size()));
+}
+
+TEST(Winograd, error_is_bounded_up_to_512_channels) {
+  for (const Isa isa : supported_isas()) {
+    for (const std::int64_t channels : {16, 64, 256, 512}) {
+      EXPECT_LT(relative_error(kWinograd4, channels, isa), 2e-5)
+          << isa_name(isa) << " " << channels;
+      EXPECT_LT(relative_error(kWinograd2, channels, isa), 5e-6)
+          << isa_name(isa) << " " << channels;
+    }
+  }
+}
 
 }  // namespace
 }  // namespace mini_infer::conv_test

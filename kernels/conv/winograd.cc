@@ -1,0 +1,268 @@
+// Winograd convolution of NCHWc, 3x3 with stride 1, see conv_algorithm.h.
+//
+//   for each block of tiles                                  V and a panel's products stay in L2
+//     V[e][ic] = B' x B                                      e: the (m + 2)^2 elements of a tile
+//     for each panel of 2 * c output channels
+//       for each e: M[e] = V[e] * U[e]                       matrix products over input channels
+//       y = activation(A' M A + bias + residual)
+//
+// Many tiles: threads take blocks. Few tiles: all are one block, threads share V, and take channel
+// blocks and then panels.
+//
+// Lavin and Gray, arXiv 1509.09308; points: Barabasz et al., arXiv 1803.10986.
+#include <algorithm>
+#include <span>
+#include <vector>
+
+#include "kernels/conv/conv_algorithm.h"
+#include "kernels/conv/conv_driver.h"
+#include "kernels/conv/winograd.simd.h"
+#include "kernels/conv/winograd_points.h"
+#include "kernels/kernel_context.h"
+
+namespace mini_infer {
+namespace {
+
+constexpr int kPanelBlocks = 2;
+constexpr std::int64_t kCacheLineFloats = 16;
+// V and the products of a block of tiles.
+constexpr std::int64_t kBlockBytes = 1 << 20;
+// Fewer tiles than this for each thread: the transformed weights would be read too often.
+constexpr std::int64_t kLeastTiles = 24;
+
+// One set of points: what F(4,3) and F(2,3) differ in.
+struct Variant {
+  const char* name;
+  std::int64_t out;
+  std::span<const float> points;
+  simd::winograd4_input_f32_fn* input;
+  simd::winograd4_output_f32_fn* output;
+  std::int64_t in() const { return out + 2; }
+};
+
+Variant variant_of(int tile, Isa isa) {
+  if (tile == 4) {
+    return {"conv/winograd4x3", 4, kWinograd4Points, simd::winograd4_input_f32.get(isa),
+            simd::winograd4_output_f32.get(isa)};
+  }
+  return {"conv/winograd2x3", 2, kWinograd2Points, simd::winograd2_input_f32.get(isa),
+          simd::winograd2_output_f32.get(isa)};
+}
+
+// G[j][i] = p_j^i / product over k != j of (p_j - p_k); the row of infinity takes the last tap.
+std::vector<double> weight_transform(const Variant& variant) {
+  std::vector<double> g;
+  for (const double p : variant.points) {
+    double scale = 1;
+    for (const double other : variant.points) scale *= other == p ? 1 : p - other;
+    for (const double power : {1.0, p, p * p}) g.push_back(power / scale);
+  }
+  for (const double last : {0.0, 0.0, 1.0}) g.push_back(last);
+  return g;
+}
+
+// A stride that no power of two divides: transforms write and read all e at once, which must not
+// fall into one cache set.
+std::int64_t spread(std::int64_t floats) {
+  return (ceil_div(floats, kCacheLineFloats) | 1) * kCacheLineFloats;
+}
+
+class WinogradConv final : public ConvAlgorithm {
+ public:
+  WinogradConv(const ConvShape& shape, int tile, Isa isa)
+      : s_(shape),
+        lanes_(isa_lanes(isa)),
+        variant_(variant_of(tile, isa)),
+        elements_(variant_.in() * variant_.in()),
+        ic_blocks_(ceil_div(shape.ic, lanes_)),
+        tiles_y_(ceil_div(shape.oh, variant_.out)),
+        tiles_x_(ceil_div(shape.ow, variant_.out)),
+        tiles_(shape.n * tiles_y_ * tiles_x_) {}
+
+  const char* name() const noexcept override { return variant_.name; }
+
+  std::size_t packed_floats() const noexcept override {
+    return static_cast<std::size_t>(packed_panel_floats(s_.oc, s_.ic, elements_, lanes_));
+  }
+
+  // [panels][e][ic][panel width]
+  void pack(const float* w, float* packed) const noexcept override {
+    const std::vector<double> g = weight_transform(variant_);
+    const std::int64_t padded = ceil_div(s_.oc, lanes_) * lanes_;
+    for (std::int64_t first = 0; first < padded; first += kPanelBlocks * lanes_) {
+      const std::int64_t width = std::min<std::int64_t>(kPanelBlocks * lanes_, padded - first);
+      for (std::int64_t ic = 0; ic < s_.ic; ++ic) {
+        for (std::int64_t o = 0; o < width; ++o) {
+          float* const to = packed + ic * width + o;
+          if (first + o < s_.oc) {
+            transform_filter(g, w + ((first + o) * s_.ic + ic) * 9, s_.ic * width, to);
+          } else {
+            for (std::int64_t e = 0; e < elements_; ++e) to[e * s_.ic * width] = 0.f;
+          }
+        }
+      }
+      packed += elements_ * s_.ic * width;
+    }
+  }
+
+  std::size_t scratch_bytes(int threads) const noexcept override {
+    const Plan p = plan(threads);
+    const std::int64_t floats =
+        p.shared ? elements_ * p.v_element + threads * elements_ * p.products_element
+                 : threads * elements_ * (p.v_element + p.products_element);
+    return static_cast<std::size_t>(floats) * sizeof(float);
+  }
+
+  void run(const ConvArgs& args) const noexcept override {
+    const Plan p = plan(args.threads);
+    if (p.shared) {
+      run_shared(args, p);
+    } else {
+      run_blocks(args, p);
+    }
+  }
+
+ private:
+  struct Plan {
+    bool shared;
+    std::int64_t block_tiles, blocks;
+    std::int64_t v_element, products_element;  // floats between elements e
+  };
+
+  Plan plan(int threads) const {
+    const std::int64_t tile_bytes =
+        elements_ * (ic_blocks_ + kPanelBlocks) * lanes_ * static_cast<std::int64_t>(sizeof(float));
+    const std::int64_t most = std::max<std::int64_t>(kBlockBytes / tile_bytes, 14);
+    Plan p{};
+    p.blocks = ceil_div(tiles_, most);
+    if (threads > 1 && p.blocks < 4 * threads) {
+      p.blocks = ceil_div(p.blocks, threads) * threads;
+      p.shared = tiles_ < p.blocks * kLeastTiles;
+      if (p.shared) p.blocks = 1;
+    }
+    p.block_tiles = ceil_div(tiles_, p.blocks);
+    p.blocks = ceil_div(tiles_, p.block_tiles);
+    p.v_element = spread(ic_blocks_ * p.block_tiles * lanes_);
+    p.products_element = spread(kPanelBlocks * p.block_tiles * lanes_);
+    return p;
+  }
+
+  void transform_filter(const std::vector<double>& g, const float* w, std::int64_t stride,
+                        float* to) const {
+    const std::int64_t n = variant_.in();
+    for (std::int64_t y = 0; y < n; ++y) {
+      for (std::int64_t x = 0; x < n; ++x) {
+        double sum = 0;
+        for (int i = 0; i < 3; ++i) {
+          for (int j = 0; j < 3; ++j) {
+            sum += g[static_cast<std::size_t>(y * 3 + i)] * g[static_cast<std::size_t>(x * 3 + j)] *
+                   static_cast<double>(w[i * 3 + j]);
+          }
+        }
+        to[(y * n + x) * stride] = static_cast<float>(sum);
+      }
+    }
+  }
+
+  void run_blocks(const ConvArgs& args, const Plan& p) const {
+    const double work = conv_macs(s_) / static_cast<double>(p.blocks);
+    parallel_for(args.threads, p.blocks, work, [&](Range blocks, int thread) {
+      float* const v = reinterpret_cast<float*>(args.scratch) +
+                       thread * elements_ * (p.v_element + p.products_element);
+      float* const products = v + elements_ * p.v_element;
+      for (std::int64_t b = blocks.begin; b < blocks.end; ++b) {
+        const Span tiles = chunk_of(tiles_, b, p.blocks);
+        transform_input(args, p, tiles, {0, ic_blocks_}, v);
+        multiply(args, p, tiles, {0, panels()}, v, products);
+      }
+    });
+  }
+
+  void run_shared(const ConvArgs& args, const Plan& p) const {
+    const Span tiles{0, tiles_};
+    float* const v = reinterpret_cast<float*>(args.scratch);
+    const double transform_work = static_cast<double>(tiles_ * elements_ * lanes_) * 4;
+    parallel_for(args.threads, ic_blocks_, transform_work, [&](Range blocks, int) {
+      transform_input(args, p, tiles, {blocks.begin, blocks.end}, v);
+    });
+    const double work = conv_macs(s_) / static_cast<double>(panels());
+    parallel_for(args.threads, panels(), work, [&](Range range, int thread) {
+      float* const products = v + elements_ * (p.v_element + thread * p.products_element);
+      multiply(args, p, tiles, {range.begin, range.end}, v, products);
+    });
+  }
+
+  std::int64_t panels() const { return ceil_div(s_.oc, kPanelBlocks * lanes_); }
+
+  WinogradMap map() const {
+    return {static_cast<int>(s_.ih),    static_cast<int>(s_.iw),      static_cast<int>(s_.oh),
+            static_cast<int>(s_.ow),    static_cast<int>(s_.pad_top), static_cast<int>(s_.pad_left),
+            static_cast<int>(tiles_y_), static_cast<int>(tiles_x_)};
+  }
+
+  void transform_input(const ConvArgs& args, const Plan& p, Span tiles, Span blocks,
+                       float* v) const {
+    const std::int64_t plane = s_.ih * s_.iw * lanes_;
+    WinogradInput in{};
+    in.map = map();
+    in.input = args.input + blocks.first * plane;
+    in.image_stride = ic_blocks_ * plane;
+    in.blocks = static_cast<int>(blocks.count());
+    in.first_tile = tiles.first;
+    in.tiles = static_cast<int>(tiles.count());
+    in.v_element = p.v_element;
+    in.v_block = p.block_tiles * lanes_;
+    in.v = v + blocks.first * in.v_block;
+    variant_.input(in);
+  }
+
+  void multiply(const ConvArgs& args, const Plan& p, Span tiles, Span panels, const float* v,
+                float* products) const {
+    const std::int64_t plane = s_.oh * s_.ow * lanes_;
+    const std::int64_t first_oc = panels.first * kPanelBlocks * lanes_;
+    const std::int64_t offset = first_oc / lanes_ * plane;
+    WinogradOutput out{};
+    out.map = map();
+    out.v = v;
+    out.v_element = p.v_element;
+    out.v_block = p.block_tiles * lanes_;
+    out.channels = static_cast<int>(s_.ic);
+    out.first_tile = tiles.first;
+    out.tiles = static_cast<int>(tiles.count());
+    out.weights = args.weights + first_oc * elements_ * s_.ic;
+    out.out_channels =
+        static_cast<int>(std::min(s_.oc, panels.last * kPanelBlocks * lanes_) - first_oc);
+    out.panels_at_once = 1;
+    out.products = products;
+    out.products_element = p.products_element;
+    out.residual = args.residual == nullptr ? nullptr : args.residual + offset;
+    out.output = args.output + offset;
+    out.output_image = ceil_div(s_.oc, lanes_) * plane;
+    out.epilogue = make_epilogue(args, first_oc);
+    variant_.output(out);
+  }
+
+  ConvShape s_;
+  int lanes_;
+  Variant variant_;
+  std::int64_t elements_, ic_blocks_, tiles_y_, tiles_x_, tiles_;
+};
+
+}  // namespace
+
+const char* winograd_conv_declines(const ConvShape& s, Isa /*isa*/) {
+  if (s.kh != 3 || s.kw != 3) return "the kernel is not 3x3";
+  if (s.stride_h != 1 || s.stride_w != 1) return "the stride is not 1";
+  if (s.dilation_h != 1 || s.dilation_w != 1) return "it is dilated";
+  if (s.groups != 1) return "it has groups";
+  return nullptr;
+}
+
+std::unique_ptr<ConvAlgorithm> make_winograd4_conv(const ConvShape& shape, Isa isa) {
+  return std::make_unique<WinogradConv>(shape, 4, isa);
+}
+std::unique_ptr<ConvAlgorithm> make_winograd2_conv(const ConvShape& shape, Isa isa) {
+  return std::make_unique<WinogradConv>(shape, 2, isa);
+}
+
+}  // namespace mini_infer

@@ -1,0 +1,285 @@
+#include "kernels/conv/winograd.simd.h"
+
+#include <utility>
+
+#include "kernels/conv/tile.h"
+#include "kernels/conv/winograd_points.h"
+
+namespace mini_infer::simd::MINI_ISA {
+namespace {
+
+// One-dimensional transforms of F(4, 3) with the points 0, a, -a, b, -b and infinity:
+// row j of B' holds the coefficients of the product of (x - p) over all points p but the j-th.
+struct F4x3 {
+  static constexpr int kOut = 4, kIn = 6;
+  static constexpr float kA = kWinograd4Points[1], kB = kWinograd4Points[3];
+
+  static MINI_INLINE void input(const Vec (&d)[kIn], Vec (&v)[kIn]) {
+    const Vec a = broadcast(kA), b = broadcast(kB), a2 = broadcast(kA * kA),
+              b2 = broadcast(kB * kB);
+    const Vec product = broadcast(kA * kA * kB * kB), sum = broadcast(kA * kA + kB * kB);
+    v[0] = fma(product, d[0], fnma(sum, d[2], d[4]));
+    const Vec even_a = fnma(b2, d[2], d[4]), odd_a = a * fnma(b2, d[1], d[3]);
+    v[1] = even_a + odd_a;
+    v[2] = even_a - odd_a;
+    const Vec even_b = fnma(a2, d[2], d[4]), odd_b = b * fnma(a2, d[1], d[3]);
+    v[3] = even_b + odd_b;
+    v[4] = even_b - odd_b;
+    v[5] = fma(product, d[1], fnma(sum, d[3], d[5]));
+  }
+
+  // y[i] = sum over points p of p^i m[p]
+  static MINI_INLINE void output(const Vec (&m)[kIn], Vec (&y)[kOut]) {
+    const Vec sum_a = m[1] + m[2], difference_a = m[1] - m[2];
+    const Vec sum_b = m[3] + m[4], difference_b = m[3] - m[4];
+    y[0] = m[0] + (sum_a + sum_b);
+    y[1] = fma(broadcast(kB), difference_b, broadcast(kA) * difference_a);
+    y[2] = fma(broadcast(kB * kB), sum_b, broadcast(kA * kA) * sum_a);
+    y[3] =
+        m[5] + fma(broadcast(kB * kB * kB), difference_b, broadcast(kA * kA * kA) * difference_a);
+  }
+};
+
+// F(2, 3) with the points 0, 1, -1 and infinity.
+struct F2x3 {
+  static constexpr int kOut = 2, kIn = 4;
+
+  static MINI_INLINE void input(const Vec (&d)[kIn], Vec (&v)[kIn]) {
+    v[0] = d[2] - d[0];
+    v[1] = d[2] + d[1];
+    v[2] = d[2] - d[1];
+    v[3] = d[3] - d[1];
+  }
+  static MINI_INLINE void output(const Vec (&m)[kIn], Vec (&y)[kOut]) {
+    y[0] = m[0] + (m[1] + m[2]);
+    y[1] = m[3] + (m[1] - m[2]);
+  }
+};
+
+// Walks over tiles in their order.
+struct TileCursor {
+  int image, ty, tx;
+  static MINI_INLINE TileCursor at(const WinogradMap& map, std::ptrdiff_t tile) {
+    const int row = static_cast<int>(tile / map.tiles_x);
+    return {row / map.tiles_y, row % map.tiles_y, static_cast<int>(tile % map.tiles_x)};
+  }
+  MINI_INLINE void next(const WinogradMap& map) {
+    if (++tx < map.tiles_x) return;
+    tx = 0;
+    if (++ty < map.tiles_y) return;
+    ty = 0;
+    ++image;
+  }
+};
+
+// The input of one tile, B' x B, to v[e] with e = y * kIn + x.
+template <class F>
+MINI_INLINE void transform_tile(const float* x, std::ptrdiff_t row, float* v,
+                                std::ptrdiff_t v_element) {
+  constexpr int n = F::kIn;
+  Vec columns[n][n];  // [y][x]
+#pragma GCC unroll 8
+  for (int i = 0; i < n; ++i) {
+    Vec d[n], t[n];
+#pragma GCC unroll 8
+    for (int y = 0; y < n; ++y) d[y] = load(x + y * row + i * kLanes);
+    F::input(d, t);
+#pragma GCC unroll 8
+    for (int y = 0; y < n; ++y) columns[y][i] = t[y];
+  }
+#pragma GCC unroll 8
+  for (int y = 0; y < n; ++y) {
+    Vec t[n];
+    F::input(columns[y], t);
+#pragma GCC unroll 8
+    for (int i = 0; i < n; ++i) store(v + (y * n + i) * v_element, t[i]);
+  }
+}
+
+// Copies the window at (iy, ix), with zeros outside of the image.
+template <class F>
+[[gnu::noinline]] void copy_window(const WinogradMap& map, const float* plane, int iy, int ix,
+                                   float* window) {
+  for (int y = 0; y < F::kIn; ++y) {
+    for (int x = 0; x < F::kIn; ++x, window += kLanes) {
+      const bool inside = iy + y >= 0 && iy + y < map.ih && ix + x >= 0 && ix + x < map.iw;
+      const std::ptrdiff_t pixel = std::ptrdiff_t{iy + y} * map.iw + ix + x;
+      store(window, inside ? load(plane + pixel * kLanes) : zero());
+    }
+  }
+}
+
+template <class F>
+void transform_input(const WinogradInput& in) {
+  alignas(64) float window[F::kIn * F::kIn * kLanes];
+  const std::ptrdiff_t row = std::ptrdiff_t{in.map.iw} * kLanes;
+  for (int block = 0; block < in.blocks; ++block) {
+    TileCursor tile = TileCursor::at(in.map, in.first_tile);
+    float* v = in.v + block * in.v_block;
+    for (int t = 0; t < in.tiles; ++t, v += kLanes, tile.next(in.map)) {
+      const float* plane = in.input + tile.image * in.image_stride + block * in.map.ih * row;
+      const int iy = tile.ty * F::kOut - in.map.pad_top, ix = tile.tx * F::kOut - in.map.pad_left;
+      const bool inside =
+          iy >= 0 && ix >= 0 && iy + F::kIn <= in.map.ih && ix + F::kIn <= in.map.iw;
+      if (inside) {
+        transform_tile<F>(plane + iy * row + std::ptrdiff_t{ix} * kLanes, row, v, in.v_element);
+      } else {
+        copy_window<F>(in.map, plane, iy, ix, window);
+        transform_tile<F>(window, F::kIn * kLanes, v, in.v_element);
+      }
+    }
+  }
+}
+
+// products[block][tile] = v[tile] * weights, for one e.
+using ProductFn = void(const float* v, std::ptrdiff_t v_block, int channels, const float* weights,
+                       float* products, std::ptrdiff_t products_block);
+
+template <int kPixels, int kBlocks>
+[[gnu::noinline]] void product_tile(const float* v, std::ptrdiff_t v_block, int channels,
+                                    const float* weights, float* products,
+                                    std::ptrdiff_t products_block) {
+  Vec acc[kBlocks][1][kPixels];
+#pragma GCC unroll 4
+  for (int j = 0; j < kBlocks; ++j) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kPixels; ++i) acc[j][0][i] = zero();
+  }
+  for (int left = channels; left > 0; left -= kLanes, v += v_block) {
+    const int lanes = left < kLanes ? left : kLanes;
+#pragma GCC unroll 2
+    for (int k = 0; k < lanes; ++k, weights += kBlocks * kLanes) {
+      multiply_add<kLanes, 1, kPixels, kBlocks>(v + k, 0, weights, acc);
+    }
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < kBlocks; ++j) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kPixels; ++i)
+      store(products + j * products_block + i * kLanes, acc[j][0][i]);
+  }
+}
+
+template <int kBlocks>
+struct ProductTiles {
+  ProductFn* fn[kTilePixels + 1] = {};
+  template <int... kPixels>
+  constexpr explicit ProductTiles(std::integer_sequence<int, kPixels...>)
+      : fn{nullptr, &product_tile<kPixels + 1, kBlocks>...} {}
+  constexpr ProductTiles() : ProductTiles(std::make_integer_sequence<int, kTilePixels>()) {}
+};
+
+// A' m A of one tile and block, y[row][column].
+template <class F>
+MINI_INLINE void inverse_tile(const float* products, std::ptrdiff_t element, Vec bias,
+                              Vec (&y)[F::kOut][F::kOut]) {
+  constexpr int n = F::kIn;
+  Vec columns[F::kOut][n];
+#pragma GCC unroll 8
+  for (int i = 0; i < n; ++i) {
+    Vec m[n], t[F::kOut];
+#pragma GCC unroll 8
+    for (int r = 0; r < n; ++r) m[r] = load(products + (r * n + i) * element);
+    F::output(m, t);
+#pragma GCC unroll 8
+    for (int r = 0; r < F::kOut; ++r) columns[r][i] = t[r];
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < F::kOut; ++r) {
+    F::output(columns[r], y[r]);
+#pragma GCC unroll 8
+    for (int i = 0; i < F::kOut; ++i) y[r][i] = y[r][i] + bias;
+  }
+}
+
+// Ends `width` of the pixels of a row of a tile.
+template <int kCount>
+MINI_INLINE void finish_row(const ConvEpilogue& e, Vec slope, Vec (&y)[kCount], int width,
+                            const float* residual, float* output) {
+  if (width == kCount) {
+    finish(e, slope, y, residual, output);
+  } else {
+    for (int i = 0; i < width; ++i) {
+      Vec pixel[1] = {y[i]};
+      finish(e, slope, pixel, residual != nullptr ? residual + i * kLanes : nullptr,
+             output + i * kLanes);
+    }
+  }
+  if (e.kind == EpilogueKind::kOther) finish_stored(e, residual, output, width);
+}
+
+// All tiles of one block of output channels.
+template <class F>
+[[gnu::noinline]] void inverse_block(const WinogradOutput& out, const float* products, Vec bias,
+                                     Vec slope, const float* residual, float* output) {
+  TileCursor tile = TileCursor::at(out.map, out.first_tile);
+  for (int t = 0; t < out.tiles; ++t, products += kLanes, tile.next(out.map)) {
+    Vec y[F::kOut][F::kOut];
+    inverse_tile<F>(products, out.products_element, bias, y);
+    const int oy = tile.ty * F::kOut, ox = tile.tx * F::kOut;
+    const int width = out.map.ow - ox < F::kOut ? out.map.ow - ox : F::kOut;
+    std::ptrdiff_t at =
+        tile.image * out.output_image + (std::ptrdiff_t{oy} * out.map.ow + ox) * kLanes;
+#pragma GCC unroll 4
+    for (int r = 0; r < F::kOut; ++r, at += std::ptrdiff_t{out.map.ow} * kLanes) {
+      if (oy + r >= out.map.oh) break;
+      finish_row(out.epilogue, slope, y[r], width, residual != nullptr ? residual + at : nullptr,
+                 output + at);
+    }
+  }
+}
+
+// products[block][tile] of one panel for all e.
+template <class F, int kBlocks>
+void multiply_panel(const WinogradOutput& out, const float* weights, int e, float* products) {
+  constexpr ProductTiles<kBlocks> kTiles;
+  const float* v = out.v + e * out.v_element;
+  const std::ptrdiff_t block = std::ptrdiff_t{out.tiles} * kLanes;
+  for_each_run(out.tiles, kTilePixels, [&](int first, int count) {
+    kTiles.fn[count](v + first * kLanes, out.v_block, out.channels, weights,
+                     products + first * kLanes, block);
+  });
+}
+
+template <class F>
+void transform_output(const WinogradOutput& out) {
+  constexpr int kElements = F::kIn * F::kIn, kPanel = kTileBlocks * kLanes;
+  const std::ptrdiff_t panel_floats = std::ptrdiff_t{kElements} * out.channels * kPanel;
+  const std::ptrdiff_t block = std::ptrdiff_t{out.tiles} * kLanes;  // of products
+  const std::ptrdiff_t plane = std::ptrdiff_t{out.map.oh} * out.map.ow * kLanes;
+  const int group = out.panels_at_once * kPanel;
+  for (int first = 0; first < out.out_channels; first += group) {
+    const int last = first + group < out.out_channels ? first + group : out.out_channels;
+    for (int e = 0; e < kElements; ++e) {
+      for (int oc = first; oc < last; oc += kPanel) {
+        const float* weights = out.weights + oc / kPanel * panel_floats;
+        float* products = out.products + e * out.products_element + (oc - first) / kLanes * block;
+        if (out.out_channels - oc > kLanes) {
+          multiply_panel<F, 2>(out, weights + std::ptrdiff_t{e} * out.channels * kPanel, e,
+                               products);
+        } else {
+          multiply_panel<F, 1>(out, weights + std::ptrdiff_t{e} * out.channels * kLanes, e,
+                               products);
+        }
+      }
+    }
+    for (int oc = first; oc < last; oc += kLanes) {
+      ChannelConstants constants;
+      gather_constants(out.epilogue, oc, out.out_channels - oc, constants);
+      const std::ptrdiff_t offset = oc / kLanes * plane;
+      inverse_block<F>(out, out.products + (oc - first) / kLanes * block, load(constants.bias),
+                       load(constants.slopes),
+                       out.residual != nullptr ? out.residual + offset : nullptr,
+                       out.output + offset);
+    }
+  }
+}
+
+}  // namespace
+
+void winograd4_input_f32(const WinogradInput& in) { transform_input<F4x3>(in); }
+void winograd4_output_f32(const WinogradOutput& out) { transform_output<F4x3>(out); }
+void winograd2_input_f32(const WinogradInput& in) { transform_input<F2x3>(in); }
+void winograd2_output_f32(const WinogradOutput& out) { transform_output<F2x3>(out); }
+
+}  // namespace mini_infer::simd::MINI_ISA

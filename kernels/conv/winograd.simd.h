@@ -1,0 +1,54 @@
+// Winograd convolution F(m x m, 3 x 3) of NCHWc, m = 4 or 2: y = A' [sum over ic of (G w G') * (B'
+// x B)] A on tiles of m x m outputs.
+#pragma once
+
+#include "kernels/conv/epilogue.h"
+#include "kernels/simd/kernel.h"
+
+namespace mini_infer {
+
+// Tiles are numbered [image][tiles_y][tiles_x]. e is an element of a transformed tile, e < (m +
+// 2)^2.
+struct WinogradMap {
+  int ih, iw, oh, ow, pad_top, pad_left;
+  int tiles_y, tiles_x;
+};
+
+// v[e][block][tile][c] = B' x B for `tiles` tiles from first_tile on. Distances in floats.
+struct WinogradInput {
+  WinogradMap map;
+  const float* input;  // first block of image 0
+  std::ptrdiff_t image_stride;
+  int blocks;  // of input channels, ih * iw * c apart
+  std::ptrdiff_t first_tile;
+  int tiles;
+  float* v;
+  std::ptrdiff_t v_element, v_block;
+};
+
+// Outputs of `tiles` tiles and some panels of 2 * c output channels from v.
+struct WinogradOutput {
+  WinogradMap map;
+  const float* v;
+  std::ptrdiff_t v_element, v_block;
+  int channels;  // input channels that exist
+  std::ptrdiff_t first_tile;
+  int tiles;
+  const float* weights;  // [panels][e][ic][2 * c]; the last panel is c wide when the blocks are odd
+  int out_channels;      // that exist, from a panel on
+  int panels_at_once;
+  float* products;  // [e][panels_at_once][2][tiles][c]
+  std::ptrdiff_t products_element;
+  const float* residual;  // null, or like output
+  float* output;          // first block here of image 0; blocks are oh * ow * c apart
+  std::ptrdiff_t output_image;
+  ConvEpilogue epilogue;  // bias and slopes of the first output channel here
+};
+
+namespace simd {
+MINI_SIMD_KERNEL(winograd4_input_f32, void(const WinogradInput& in))
+MINI_SIMD_KERNEL(winograd4_output_f32, void(const WinogradOutput& out))
+MINI_SIMD_KERNEL(winograd2_input_f32, void(const WinogradInput& in))
+MINI_SIMD_KERNEL(winograd2_output_f32, void(const WinogradOutput& out))
+}  // namespace simd
+}  // namespace mini_infer

@@ -1,0 +1,10 @@
+// Interpolation points of the Winograd (Toom-Cook) algorithms, without infinity. Those of F(4,3)
+// give 2.3 times less error than 0, +-1, +-2.
+#pragma once
+
+namespace mini_infer {
+
+inline constexpr float kWinograd4Points[] = {0.f, 0.625f, -0.625f, 1.5f, -1.5f};
+inline constexpr float kWinograd2Points[] = {0.f, 1.f, -1.f};
+
+}  // namespace mini_infer

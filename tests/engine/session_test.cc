@@ -1,0 +1,171 @@
+// Session from the outside: names, dtypes, shapes, errors, plans by shape, many threads.
+#include <mini_infer/session.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tests/onnx/model_maker.h"
+
+namespace mini_infer {
+namespace {
+
+using testing::AllOf;
+using testing::Eq;
+using testing::HasSubstr;
+
+Result<Session> load(const pb::ModelProto& model, const SessionOptions& options = {}) {
+  const std::string bytes = model.SerializeAsString();
+  return Session::load(std::as_bytes(std::span(bytes)), options);
+}
+
+// y = relu(x), z = x + x
+pb::ModelProto two_outputs() {
+  pb::ModelProto model = relu_model();
+  *model.mutable_graph()->add_node() = make_node("Add", {"x", "x"}, {"z"}, "twice");
+  model.mutable_graph()->add_output()->set_name("z");
+  return model;
+}
+
+std::string failure(const Session& session, const TensorMap& inputs) {
+  const auto outputs = session.run(inputs);
+  return outputs.ok() ? "" : outputs.status().message();
+}
+
+TEST(Session, runs_by_name) {
+  auto session = load(two_outputs());
+  ASSERT_TRUE(session.ok()) << session.status().message();
+  auto outputs = session->run({{"x", Tensor::from<float>({2, 2}, {-1, 2, 3, -4})}});
+  ASSERT_TRUE(outputs.ok()) << outputs.status().message();
+  EXPECT_THAT((*outputs)["y"].values<float>(), testing::ElementsAre(0, 2, 3, 0));
+  EXPECT_THAT((*outputs)["z"].values<float>(), testing::ElementsAre(-2, 4, 6, -8));
+}
+
+TEST(Session, describes_inputs_and_outputs) {
+  auto session = load(two_outputs());
+  ASSERT_TRUE(session.ok());
+  EXPECT_EQ(session->inputs().at(0).shape_str(), "[N1,2]");
+  EXPECT_EQ(session->outputs().at(1).name, "z");
+  EXPECT_EQ(session->outputs().at(1).shape_str(), "[N1,2]");
+  EXPECT_EQ(session->outputs().at(1).dtype, DType::kFloat32);
+}
+
+TEST(Session, says_what_is_wrong_with_inputs) {
+  auto session = load(two_outputs());
+  ASSERT_TRUE(session.ok());
+  EXPECT_EQ(failure(*session, {{"x", Tensor(DType::kFloat32, {2, 3})}}),
+            "input 'x' has shape [2,3]; the model expects [N1,2]");
+  EXPECT_EQ(failure(*session, {{"x", Tensor(DType::kFloat32, {2})}}),
+            "input 'x' has shape [2]; the model expects [N1,2]");
+  EXPECT_EQ(failure(*session, {{"x", Tensor(DType::kInt64, {2, 2})}}),
+            "input 'x' has dtype int64; the model expects float32");
+  EXPECT_EQ(failure(*session, {{"a", Tensor(DType::kFloat32, {2, 2})}}),
+            "input 'x' (float32[N1,2]) is missing\nthere is no input 'a'; the model's inputs: 'x'");
+  EXPECT_THAT(failure(*session, {{"x", Tensor()}}), HasSubstr("empty tensor"));
+}
+
+TEST(Session, names_all_missing_operators_at_once) {
+  pb::ModelProto model = relu_model();
+  *model.mutable_graph()->add_node() = make_node("NoSuchOp", {"x"}, {"a"}, "first");
+  *model.mutable_graph()->add_node() = make_node("NoSuchOp", {"a"}, {"b"}, "second");
+  auto* foreign = model.mutable_graph()->add_node();
+  *foreign = make_node("FooOp", {"b"}, {"c"}, "third");
+  foreign->set_domain("com.acme");
+  const auto session = load(model);
+  ASSERT_FALSE(session.ok());
+  EXPECT_EQ(session.status().code(), Code::kNotImplemented);
+  EXPECT_EQ(session.status().message(),
+            "operators not implemented: NoSuchOp (first at 'first'), FooOp of domain com.acme "
+            "(first at 'third')");
+}
+
+TEST(Session, gives_any_value_as_an_extra_output) {
+  pb::ModelProto model = make_model();
+  *model.mutable_graph()->add_node() = make_node("Relu", {"x"}, {"middle"}, "relu");
+  *model.mutable_graph()->add_node() = make_node("Neg", {"middle"}, {"y"}, "neg");
+  auto session = load(model, {.extra_outputs = {"middle"}});
+  ASSERT_TRUE(session.ok()) << session.status().message();
+  auto outputs = session->run({{"x", Tensor::from<float>({1, 2}, {-1, 2})}});
+  ASSERT_TRUE(outputs.ok());
+  EXPECT_THAT((*outputs)["middle"].values<float>(), testing::ElementsAre(0, 2));
+  EXPECT_THAT((*outputs)["y"].values<float>(), testing::ElementsAre(0, -2));
+
+  const auto missing = load(model, {.extra_outputs = {"nowhere"}});
+  EXPECT_THAT(missing.status().message(), HasSubstr("'nowhere'"));
+}
+
+TEST(Session, an_input_may_be_an_output) {
+  pb::ModelProto model = relu_model();
+  model.mutable_graph()->add_output()->set_name("x");
+  auto session = load(model);
+  ASSERT_TRUE(session.ok()) << session.status().message();
+  auto outputs = session->run({{"x", Tensor::from<float>({1, 2}, {-1, 2})}});
+  ASSERT_TRUE(outputs.ok());
+  EXPECT_THAT((*outputs)["x"].values<float>(), testing::ElementsAre(-1, 2));
+}
+
+TEST(Session, refuses_what_passes_the_memory_limit) {
+  auto session = load(relu_model(), {.memory_limit = 1000});
+  ASSERT_TRUE(session.ok());
+  pb::ModelProto model = make_model();
+  *model.mutable_graph()->add_node() = make_node("Add", {"x", "x"}, {"a"});
+  *model.mutable_graph()->add_node() = make_node("MatMul", {"a", "w"}, {"y"});
+  *model.mutable_graph()->add_initializer() = float_tensor("w", {2, 2}, {1, 2, 3, 4});
+  session = load(model, {.memory_limit = 1000});
+  ASSERT_TRUE(session.ok()) << session.status().message();
+  const auto outputs = session->run({{"x", Tensor(DType::kFloat32, {1000, 2})}});
+  ASSERT_FALSE(outputs.ok());
+  EXPECT_EQ(outputs.status().code(), Code::kResourceExhausted);
+  EXPECT_THAT(outputs.status().message(), HasSubstr("memory_limit"));
+}
+
+TEST(Session, empty_and_broken_files_are_errors) {
+  EXPECT_FALSE(Session::load(std::span<const std::byte>()).ok());
+  EXPECT_THAT(Session::load("no such file.onnx").status().message(),
+              HasSubstr("no such file.onnx"));
+  const std::string text = "this is no model";
+  EXPECT_FALSE(Session::load(std::as_bytes(std::span(text))).ok());
+}
+
+TEST(Session, unknown_passes_cannot_be_disabled) {
+  EXPECT_THAT(load(relu_model(), {.disabled_passes = {"no_such_pass"}}).status().message(),
+              HasSubstr("no_such_pass"));
+}
+
+TEST(Session, many_threads_share_one_session) {
+  auto session = load(two_outputs(), {.threads = 2});
+  ASSERT_TRUE(session.ok());
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 1; i <= 30; ++i) {
+        const Shape shape{(t + i) % 5 + 1, 2};  // five shapes, so plans are made while others run
+        std::vector<float> values(static_cast<std::size_t>(shape.elements()),
+                                  static_cast<float>(t * 100 + i));
+        auto outputs = session->run({{"x", Tensor::from<float>(shape, values)}});
+        if (!outputs.ok() || (*outputs)["z"].values<float>()[0] != 2 * values[0] ||
+            (*outputs)["z"].shape() != shape)
+          ++wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(Session, profiles_a_plan) {
+  auto session = load(two_outputs());
+  ASSERT_TRUE(session.ok());
+  const std::vector<Shape> shapes = {{3, 2}};
+  auto plan = session->plan(shapes);
+  ASSERT_TRUE(plan.ok()) << plan.status().message();
+  ASSERT_THAT(plan->steps.size(), Eq(2u));
+  EXPECT_THAT(plan->steps[0], AllOf(testing::Field(&StepInfo::op, "Relu"),
+                                    testing::Field(&StepInfo::output_shape, "[3,2]")));
+  const std::vector<Tensor> inputs = {Tensor(DType::kFloat32, {3, 2})};
+  ASSERT_TRUE(session->profile(inputs, *plan).ok());
+  EXPECT_EQ(plan->steps[1].runs, 1);
+}
+
+}  // namespace
+}  // namespace mini_infer

@@ -20,8 +20,9 @@ constexpr std::size_t kMostIdleStates = 8;
 // The memory of one run.
 struct Executor::State {
   Tensor arena;
-  std::vector<void*> pointers;  // by value; nullptr until it is there
-  std::vector<Tensor> heap;     // by value, for those that dynamic steps make
+  std::vector<void*> pointers;    // by value; nullptr until it is there
+  std::vector<ValueId> external;  // those in the caller's inputs and outputs
+  std::vector<Tensor> heap;       // by value, for those that dynamic steps make
   std::vector<Tensor> outputs;
   // Pointers and tensors of one step, kept to save allocations.
   std::vector<const void*> in;
@@ -50,20 +51,36 @@ void Executor::give_back(std::unique_ptr<State> state) {
   if (idle_.size() < kMostIdleStates) idle_.push_back(std::move(state));
 }
 
+// Arena and constants: the same for all runs with this state.
+Status Executor::make_memory(State& state) {
+  if (plan_->arena_bytes > memory_limit_) {
+    return error(Code::kResourceExhausted, "a run needs ", plan_->arena_bytes,
+                 " bytes of memory; the limit is ", memory_limit_,
+                 " (SessionOptions::memory_limit)");
+  }
+  MINI_TRY_ASSIGN(
+      state.arena,
+      Tensor::allocate(DType::kUInt8, Shape{static_cast<std::int64_t>(plan_->arena_bytes)}));
+  state.pointers.assign(plan_->slots.size(), nullptr);
+  state.heap.resize(plan_->slots.size());
+  for (std::size_t v = 0; v < plan_->slots.size(); ++v) {
+    const Slot& slot = plan_->slots[v];
+    if (slot.kind == Slot::Kind::kArena) {
+      state.pointers[v] = static_cast<std::byte*>(state.arena.mutable_data()) + slot.offset;
+    } else if (slot.kind == Slot::Kind::kConstant) {
+      // A view of a constant has the constant's slot as its index.
+      const void* base = plan_->slots[slot.index].constant.data();
+      state.pointers[v] = static_cast<std::byte*>(const_cast<void*>(base)) + slot.offset;
+    } else if (slot.kind == Slot::Kind::kInput || slot.kind == Slot::Kind::kOutput) {
+      state.external.push_back(static_cast<ValueId>(v));
+    }
+  }
+  return ok();
+}
+
 // Memory and pointers that are known before the first step.
 Status Executor::start(State& state, std::span<const Tensor> inputs) {
-  if (state.arena.empty()) {
-    if (plan_->arena_bytes > memory_limit_) {
-      return error(Code::kResourceExhausted, "a run needs ", plan_->arena_bytes,
-                   " bytes of memory; the limit is ", memory_limit_,
-                   " (SessionOptions::memory_limit)");
-    }
-    MINI_TRY_ASSIGN(
-        state.arena,
-        Tensor::allocate(DType::kUInt8, Shape{static_cast<std::int64_t>(plan_->arena_bytes)}));
-    state.pointers.assign(plan_->slots.size(), nullptr);
-    state.heap.resize(plan_->slots.size());
-  }
+  if (state.arena.empty()) MINI_TRY(make_memory(state));
   state.outputs.assign(plan_->outputs.size(), Tensor());
   for (std::size_t i = 0; i < plan_->outputs.size(); ++i) {
     const PlanOutput& out = plan_->outputs[i];
@@ -71,28 +88,11 @@ Status Executor::start(State& state, std::span<const Tensor> inputs) {
     const Slot& slot = plan_->slots[static_cast<std::size_t>(out.value)];
     MINI_TRY_ASSIGN(state.outputs[i], Tensor::allocate(slot.dtype, *slot.shape));
   }
-  for (std::size_t v = 0; v < plan_->slots.size(); ++v) {
-    const Slot& slot = plan_->slots[v];
-    std::byte* base = nullptr;
-    switch (slot.kind) {
-      case Slot::Kind::kArena:
-        base = static_cast<std::byte*>(state.arena.mutable_data());
-        break;
-      case Slot::Kind::kInput:
-        base = static_cast<std::byte*>(const_cast<void*>(inputs[slot.index].data()));
-        break;
-      case Slot::Kind::kOutput:
-        base = static_cast<std::byte*>(state.outputs[slot.index].mutable_data());
-        break;
-      case Slot::Kind::kConstant:
-        // A view of a constant has the constant's slot as its index.
-        base = static_cast<std::byte*>(const_cast<void*>(plan_->slots[slot.index].constant.data()));
-        break;
-      case Slot::Kind::kHeap:
-      case Slot::Kind::kNone:
-        break;
-    }
-    state.pointers[v] = base == nullptr ? nullptr : base + slot.offset;
+  for (const ValueId id : state.external) {
+    const Slot& slot = plan_->slots[static_cast<std::size_t>(id)];
+    void* base = slot.kind == Slot::Kind::kInput ? const_cast<void*>(inputs[slot.index].data())
+                                                 : state.outputs[slot.index].mutable_data();
+    state.pointers[static_cast<std::size_t>(id)] = static_cast<std::byte*>(base) + slot.offset;
   }
   return ok();
 }

@@ -37,6 +37,7 @@ class Executor {
   Status run_static(const Step& step, State& state);
   Status run_dynamic(const Step& step, State& state);
   Tensor tensor_of(ValueId id, const State& state) const;
+  Status make_memory(State& state);
   Status start(State& state, std::span<const Tensor> inputs);
   Result<std::vector<Tensor>> finish(State& state);
 

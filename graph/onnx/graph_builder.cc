@@ -101,7 +101,7 @@ void GraphBuilder::add_inputs(const pb::GraphProto& proto, Scope& scope) {
     }
     Result<ValueType> type = read_type(info);
     if (!type.ok()) {
-      state_.problems.add(std::move(type).status().at("input"));
+      state_.problems.add(std::move(type).status().at(cat("input '", info.name(), "'")));
       type = ValueType();
     }
     if (scope.outer == nullptr && type->dtype != DType::kUndefined) {
@@ -139,7 +139,7 @@ void GraphBuilder::add_outputs(const pb::GraphProto& proto, Scope& scope) {
   for (const pb::ValueInfoProto& info : proto.output()) {
     const std::string& name = info.name();
     const Result<ValueType> type = read_type(info);
-    if (!type.ok()) state_.problems.add(type.status().at("output"));
+    if (!type.ok()) state_.problems.add(type.status().at(cat("output '", name, "'")));
     if (main && !seen.insert(name).second) {
       state_.problems.add(invalid_model("output '", name, "' is declared twice"));
       continue;

@@ -1,5 +1,6 @@
 #include "graph/onnx/importer.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <limits>
 #include <utility>
@@ -15,7 +16,7 @@ namespace {
 
 // Newest versions that mini-infer was written for; newer models are accepted with a note.
 constexpr std::int64_t kNewestIrVersion = 13;
-constexpr int kNewestOpset = 25;
+constexpr int kNewestOpset = 27;
 constexpr std::int64_t kOldestIrVersion = 3;
 
 // Tensors with more bytes stay in the file until they are needed.
@@ -34,6 +35,12 @@ void read_opsets(const OpsetImports& imports, const std::string& where, OpsetVer
     }
     opsets[domain] = static_cast<int>(import.version());
   }
+}
+
+bool uses_default_domain(const pb::GraphProto& graph) {
+  return std::any_of(graph.node().begin(), graph.node().end(), [](const pb::NodeProto& node) {
+    return canonical_domain(node.domain()).empty();
+  });
 }
 
 void read_header(const pb::ModelProto& model, ImportState& state, OpsetVersions& opsets) {
@@ -57,8 +64,10 @@ void read_header(const pb::ModelProto& model, ImportState& state, OpsetVersions&
   if (!opsets.contains("")) {
     const OpsetGuess guess = guess_opset(model.graph());
     opsets[""] = guess.opset;
-    state.notes.add("opset", cat("the model has no opset_import; taken as opset ", guess.opset,
-                                 guess.because.empty() ? "" : " because of ", guess.because));
+    if (uses_default_domain(model.graph())) {
+      state.notes.add("opset", cat("the model has no opset_import; taken as opset ", guess.opset,
+                                   guess.because.empty() ? "" : " because of ", guess.because));
+    }
   }
   if (opsets[""] > kNewestOpset) {
     state.notes.add("opset", cat("the model has opset ", opsets[""], ", newer than ", kNewestOpset,
@@ -86,7 +95,7 @@ Result<ImportedModel> import_model(std::span<const std::byte> bytes, TensorStore
   {
     MINI_TRY_ASSIGN(const std::string skeleton, cut_payloads(bytes, kPayloadThreshold));
     if (!model.ParsePartialFromString(skeleton)) {
-      return invalid_model("not a readable ONNX model: protobuf refuses a message inside it");
+      return invalid_model("not a readable ONNX file: protobuf refuses a message inside it");
     }
   }
   if (!model.has_graph()) {

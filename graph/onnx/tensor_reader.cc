@@ -9,25 +9,32 @@
 namespace mini_infer {
 namespace {
 
-// A SequenceProto and an OptionalProto have the type of their elements in field 2, where a tensor
-// has its dtype, and their tensors in fields from 3 on. What a tensor has in field 3 is not used;
-// and an empty sequence looks like a number without a value.
-bool is_container(std::span<const std::byte> bytes) {
-  bool has_type = false, has_dims = false, has_data = false;
+// What the fields of a message say about its type. A SequenceProto and an OptionalProto have a name
+// in field 1 where a tensor has its dims, the kind of their elements in field 2 where it has its
+// dtype, and elements from field 3 on. Field 3 is of no use in a tensor, and an empty sequence
+// looks like a number without a value.
+struct Guess {
+  bool tensor = true;     // may be a tensor
+  bool container = true;  // may be a sequence or an optional
+};
+
+Guess look_at(std::span<const std::byte> bytes) {
+  constexpr std::uint32_t kDims = 1, kType = 2, kFirstElements = 3, kExternal = 13;
+  constexpr std::uint32_t kData[] = {4, 5, 6, 7, 9, 10, 11, kExternal};
+  bool type = false, dims = false, name = false, data = false, elements = false;
   WireReader reader(bytes, 0, bytes.size());
   while (true) {
-    const Result<std::optional<WireField>> field = reader.next();
-    if (!field.ok()) return false;
-    if (!*field) break;
-    constexpr std::uint32_t kDims = 1, kType = 2, kFirstElements = 3, kExternal = 13;
-    constexpr std::uint32_t kData[] = {4, 5, 6, 7, 9, 10, 11, kExternal};
-    const std::uint32_t number = (*field)->number;
-    if (number == kFirstElements) return true;
-    has_dims = has_dims || number == kDims;
-    has_type = has_type || number == kType;
-    has_data = has_data || std::find(std::begin(kData), std::end(kData), number) != std::end(kData);
+    const Result<std::optional<WireField>> read = reader.next();
+    if (!read.ok()) return {.tensor = true, .container = false};
+    if (!*read) break;
+    const WireField& field = **read;
+    dims = dims || field.number == kDims;
+    name = name || (field.number == kDims && field.type == WireType::kBytes);
+    type = type || (field.number == kType && field.varint != 0);
+    elements = elements || field.number == kFirstElements;
+    data = data || std::find(std::begin(kData), std::end(kData), field.number) != std::end(kData);
   }
-  return !has_data && (!has_dims || !has_type);
+  return {.tensor = !elements && type && (data || dims), .container = name || !dims};
 }
 
 }  // namespace
@@ -35,9 +42,11 @@ bool is_container(std::span<const std::byte> bytes) {
 Result<NamedTensor> read_tensor_file(const std::string& path) {
   MINI_TRY_ASSIGN(const std::shared_ptr<const MappedFile> file, MappedFile::open(path));
   const std::span<const std::byte> bytes = file->bytes();
-  if (is_container(bytes)) {
+  const Guess guess = look_at(bytes);
+  const auto container = [&] {
     return not_implemented("'", path, "' holds a sequence or an optional, not a tensor");
-  }
+  };
+  if (!guess.tensor) return container();
   // Few bytes as threshold: the payload goes from the file into the tensor.
   Result<std::string> skeleton = cut_tensor_payload(bytes, 4096);
   if (!skeleton.ok()) return std::move(skeleton).status().at(path);
@@ -47,6 +56,7 @@ Result<NamedTensor> read_tensor_file(const std::string& path) {
   }
   TensorStore store(file, std::filesystem::path(path).parent_path());
   Result<Tensor> tensor = store.read(proto);
+  if (!tensor.ok() && guess.container) return container();
   if (!tensor.ok()) return std::move(tensor).status().at(path);
   return NamedTensor{proto.name(), std::move(tensor).value()};
 }

@@ -43,14 +43,11 @@ Result<ValueType> read_type(const pb::ValueInfoProto& info) {
   ValueType type;
   if (!info.has_type() || info.type().value_case() == pb::TypeProto::VALUE_NOT_SET) return type;
   if (!info.type().has_tensor_type()) {
-    return not_implemented("'", info.name(), "' is ", kind_of(info.type()),
-                           "; only tensors are implemented");
+    return not_implemented(kind_of(info.type()), "; only tensors are implemented");
   }
   const pb::TypeProto::Tensor& tensor = info.type().tensor_type();
   if (tensor.elem_type() != 0) {
-    Result<DType> dtype = read_dtype(tensor.elem_type());
-    if (!dtype.ok()) return std::move(dtype).status().at(cat("'", info.name(), "'"));
-    type.dtype = *dtype;
+    MINI_TRY_ASSIGN(type.dtype, read_dtype(tensor.elem_type()));
   }
   if (tensor.has_shape()) {
     type.shape.emplace();

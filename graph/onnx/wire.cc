@@ -171,7 +171,7 @@ std::optional<std::uint64_t> WireReader::varint() {
 }
 
 Status WireReader::broken(std::size_t at, const std::string& what) const {
-  return invalid_model("not a readable ONNX model: ", what, " at byte ", at, " of ", file_.size());
+  return invalid_model("not a readable ONNX file: ", what, " at byte ", at, " of ", file_.size());
 }
 
 Result<std::optional<WireField>> WireReader::next() {

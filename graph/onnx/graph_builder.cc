@@ -40,8 +40,8 @@ std::optional<ValueId> GraphBuilder::lookup(Scope& scope, const std::string& nam
   const Value& value = scope.outer->draft.graph.value(*outer);
   ValueId inner = kNoValue;
   if (value.is_constant()) {  // copies of a tensor share its bytes
-    inner = scope.draft.graph.add_constant(unique_name(value.name, scope.draft.value_names),
-                                           value.constant);
+    inner =
+        scope.draft.graph.add_constant(scope.draft.value_names.unique(value.name), value.constant);
   } else {
     std::vector<Capture>& captures = scope.draft.captures;
     const auto known = std::find_if(captures.begin(), captures.end(),
@@ -49,8 +49,8 @@ std::optional<ValueId> GraphBuilder::lookup(Scope& scope, const std::string& nam
     if (known != captures.end()) {
       inner = known->inner;
     } else {
-      inner = scope.draft.graph.add_value(unique_name(value.name, scope.draft.value_names),
-                                          value.dtype, value.shape);
+      inner = scope.draft.graph.add_value(scope.draft.value_names.unique(value.name), value.dtype,
+                                          value.shape);
       captures.push_back({*outer, inner});
     }
   }
@@ -83,7 +83,7 @@ void GraphBuilder::add_initialiser(Scope& scope, const std::string& name, Result
     scope.draft.graph.make_constant(scope.values[name], std::move(tensor).value());
     return;
   }
-  scope.draft.value_names.insert(name);
+  scope.draft.value_names.unique(name);
   scope.values[name] = scope.draft.graph.add_constant(name, std::move(tensor).value());
 }
 
@@ -107,7 +107,7 @@ void GraphBuilder::add_inputs(const pb::GraphProto& proto, Scope& scope) {
     if (scope.outer == nullptr && type->dtype != DType::kUndefined) {
       state_.info.tensor_dtypes.insert(type->dtype);
     }
-    scope.draft.value_names.insert(info.name());
+    scope.draft.value_names.unique(info.name());
     scope.values[info.name()] = scope.draft.graph.add_input(info.name(), type->dtype, type->shape);
   }
 }
@@ -169,7 +169,8 @@ void GraphBuilder::report_cycle(const Graph& graph) {
     if (graph.alive(id) && !done.contains(id)) at = id;
   }
   std::vector<NodeId> path;
-  while (at != kNoNode && std::find(path.begin(), path.end(), at) == path.end()) {
+  std::unordered_set<NodeId> visited;
+  while (at != kNoNode && visited.insert(at).second) {
     path.push_back(at);
     NodeId next = kNoNode;
     for (const ValueId in : graph.node(at).inputs) {
@@ -219,7 +220,7 @@ std::string GraphBuilder::node_name(const pb::NodeProto& proto, int index, Scope
   const std::string name = proto.name().empty()
                                ? cat(scope.unnamed_prefix, proto.op_type(), '_', index)
                                : scope.prefix + proto.name();
-  return unique_name(name, state_.node_names);
+  return state_.node_names.unique(name);
 }
 
 ValueId GraphBuilder::declare(Scope& scope, const std::string& name, const std::string& node) {
@@ -232,7 +233,7 @@ ValueId GraphBuilder::declare(Scope& scope, const std::string& name, const std::
   const ValueId id =
       result != scope.results.end()
           ? result->second
-          : scope.draft.graph.add_value(unique_name(scope.prefix + name, scope.draft.value_names));
+          : scope.draft.graph.add_value(scope.draft.value_names.unique(scope.prefix + name));
   scope.values[name] = id;
   return id;
 }
@@ -392,10 +393,9 @@ void GraphBuilder::close_subgraphs(std::vector<Subgraph>& subgraphs, Node& node)
     for (const ValueId outer : captured) {
       const auto capture = std::find_if(draft.captures.begin(), draft.captures.end(),
                                         [&](const Capture& c) { return c.outer == outer; });
-      draft.graph.inputs.push_back(
-          capture != draft.captures.end()
-              ? capture->inner
-              : draft.graph.add_value(unique_name("unused", draft.value_names)));
+      draft.graph.inputs.push_back(capture != draft.captures.end()
+                                       ? capture->inner
+                                       : draft.graph.add_value(draft.value_names.unique("unused")));
     }
     auto graph = std::make_shared<const Graph>(std::move(draft.graph));
     Attribute& attribute = node.attributes[name];

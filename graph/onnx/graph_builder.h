@@ -23,7 +23,7 @@ struct Capture {
 // A graph in the making.
 struct GraphDraft {
   Graph graph;
-  std::unordered_set<std::string> value_names;
+  UsedNames value_names;
   std::vector<Capture> captures;
 };
 

@@ -1,5 +1,7 @@
 #include "graph/onnx/import_state.h"
 
+#include <algorithm>
+
 #include "graph/ir/text.h"
 #include "graph/onnx/wire.h"
 
@@ -37,9 +39,16 @@ std::string canonical_domain(const std::string& domain) {
   return domain == "ai.onnx" ? std::string() : domain;
 }
 
-std::string unique_name(const std::string& name, std::unordered_set<std::string>& used) {
+std::string UsedNames::unique(const std::string& name) {
   std::string candidate = name;
-  for (int i = 2; !used.insert(candidate).second; ++i) candidate = cat(name, '_', i);
+  // Not a reference: adding candidates moves the entries.
+  int suffix = last_suffix_.emplace(name, 0).first->second;
+  if (suffix > 0) {
+    do {
+      candidate = cat(name, '_', ++suffix);
+    } while (!last_suffix_.emplace(candidate, 1).second);
+  }
+  last_suffix_[name] = std::max(suffix, 1);
   return candidate;
 }
 

@@ -4,10 +4,8 @@
 #include <mini_infer/session.h>
 
 #include <map>
-#include <set>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -45,6 +43,16 @@ class Notes {
   std::map<std::string, std::pair<std::string, int>> notes_;
 };
 
+// Names that are taken.
+class UsedNames {
+ public:
+  // `name`, or with the first of _2, _3, ... that makes it new; taken from now on.
+  std::string unique(const std::string& name);
+
+ private:
+  std::unordered_map<std::string, int> last_suffix_;
+};
+
 using OpsetVersions = std::map<std::string, int>;  // by domain
 
 // A function that the model defines.
@@ -67,13 +75,11 @@ struct ImportState {
   std::map<FunctionKey, Function> functions;
   std::vector<FunctionKey> calls;  // that are being inlined, the outermost first
   std::size_t inlined_nodes = 0;
-  std::unordered_set<std::string> node_names;  // of the whole model
+  UsedNames node_names;  // of the whole model
 };
 
 // "" for "ai.onnx".
 std::string canonical_domain(const std::string& domain);
-// `name`, or with the first of _2, _3, ... that makes it new; remembered in `used`.
-std::string unique_name(const std::string& name, std::unordered_set<std::string>& used);
 
 // The fields that Debian's onnx.proto does not have yet.
 std::string overload_of(const pb::NodeProto& node);

@@ -105,7 +105,7 @@ void GraphBuilder::inline_call(const pb::NodeProto& proto, const Function& funct
     } else if (*inside != outside && graph.producer(outside) == kNoNode &&
                !graph.value(outside).is_constant()) {
       // An input that is an output as well, or an output that has two names.
-      Node identity{.name = unique_name(name + "/Identity", state_.node_names),
+      Node identity{.name = state_.node_names.unique(name + "/Identity"),
                     .op_type = "Identity",
                     .inputs = {*inside},
                     .outputs = {outside},

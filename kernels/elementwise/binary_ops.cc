@@ -369,7 +369,7 @@ Result<PreparedKernel> prepare_variadic(PrepareContext& c, const BinaryOp& op, f
   std::shared_ptr<BinaryStep> scaling;
   Tensor factor;
   if (scale != 1.f) {
-    MINI_TRY_ASSIGN(BinaryStep step, BinaryStep::make(c, kMul, c.dtype(0), out, out, {1}));
+    MINI_TRY_ASSIGN(BinaryStep step, BinaryStep::make(c, kMul, c.dtype(0), out, out, Shape()));
     scaling = std::make_shared<BinaryStep>(std::move(step));
     factor = Tensor(c.dtype(0), {1});
     dispatch_dtype(c.dtype(0), [&]<class T>() {
@@ -409,7 +409,7 @@ Result<PreparedKernel> prepare_mean(PrepareContext& c) {
 Result<Shape> slope_shape(PrepareContext& c) {
   const Shape &x = c.shape(0), &slope = c.shape(1);
   const bool fits = broadcasts_to(slope, x);
-  if (slope.elements() == 1 && slope.rank() <= 1) return Shape{1};
+  if (slope.elements() == 1 && slope.rank() <= 1) return Shape();
   if (fits && c.opset() >= 7) return slope;
   const bool per_channel = slope.rank() == 1 && x.rank() >= 2 && slope[0] == x[1];
   if (!per_channel && fits) return slope;

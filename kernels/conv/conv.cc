@@ -119,7 +119,8 @@ constexpr std::int64_t kMostPlainChannels = 4;
 // An instruction set whose blocks are that wide.
 Isa isa_of_block(int block) {
   for (int i = 0; i < static_cast<int>(Isa::count); ++i) {
-    if (isa_lanes(static_cast<Isa>(i)) == block) return static_cast<Isa>(i);
+    const Isa isa = static_cast<Isa>(i);
+    if (isa_supported(isa) && isa_lanes(isa) == block) return isa;
   }
   return best_isa();
 }

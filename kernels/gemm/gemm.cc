@@ -14,6 +14,7 @@ constexpr std::int64_t kMaxDepth = 512;              // kc
 constexpr std::int64_t kBlockOfA = 64 * 1024;        // floats
 constexpr std::int64_t kBlockOfB = 128 * 1024;       // floats
 constexpr std::int64_t kMacsForThread = 128 * 1024;  // less is not worth waking a thread
+constexpr std::int64_t kPanelsForPacking = 4;
 constexpr std::int64_t kFloatsPerLine = 16;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -114,39 +115,90 @@ simd::GemmBlock block_of(const GemmOperands& o, Part rows, Part columns) {
           .activation = e.activation};
 }
 
+// Columns of B for one block: packed panels, or panels read where they lie in memory.
+struct ColumnPanels {
+  Part columns;
+  Panels panels;
+  std::int64_t step;  // from one k to the next
+};
+
+// The panels of `columns`, k0 to k0 + kc: one range, or two where B is read in place but its last,
+// partial panel is not (vectors would be loaded beyond its end).
+int column_panels_of(const GemmPlan& plan, const GemmInput& b, Part columns, std::int64_t k0,
+                     std::int64_t kc, float* scratch, ColumnPanels (&out)[2]) {
+  int count = 0;
+  if (plan.b_in_place && b.column_stride == 1) {
+    const std::int64_t whole = (columns.end - columns.begin) / plan.nr * plan.nr;
+    const float* const data = b.data + k0 * b.row_stride + columns.begin;
+    if (whole > 0) {
+      out[count++] = {{columns.begin, columns.begin + whole}, {data, plan.nr}, b.row_stride};
+    }
+    columns.begin += whole;
+    if (columns.begin == columns.end) return count;
+  }
+  const GemmPanels part{columns.begin, columns.end - columns.begin, k0, kc, plan.nr, 0};
+  out[count++] = {columns,
+                  panels_of(plan.shape.b, b, b.column_stride, b.row_stride, part, plan.shape.k,
+                            plan.isa, scratch),
+                  plan.nr};
+  return count;
+}
+
 // One task: a rectangle of C, in chunks of nc columns, of which each goes through k in steps of kc.
 void run_task(const GemmPlan& plan, const GemmOperands& o, std::int64_t task, float* scratch) {
   const GemmShape& s = plan.shape;
   const Part all_rows = part_of(s.m, plan.mr, plan.row_tasks, task / plan.column_tasks);
   const Part all_columns = part_of(s.n, plan.nr, plan.column_tasks, task % plan.column_tasks);
   const auto multiply = simd::sgemm_block.get(plan.isa);
-  float* const scratch_b = scratch + plan.scratch_of_a;
 
   for (std::int64_t n0 = all_columns.begin; n0 < all_columns.end; n0 += plan.nc) {
-    const Part columns{n0, std::min(n0 + plan.nc, all_columns.end)};
+    const Part chunk{n0, std::min(n0 + plan.nc, all_columns.end)};
     for (std::int64_t k0 = 0; k0 < std::max<std::int64_t>(s.k, 1); k0 += plan.kc) {
       const std::int64_t kc = std::min(plan.kc, s.k - k0);
-      const Panels b = panels_of(s.b, o.b, o.b.column_stride, o.b.row_stride,
-                                 {columns.begin, columns.end - columns.begin, k0, kc, plan.nr, 0},
-                                 s.k, plan.isa, scratch_b);
+      ColumnPanels ranges[2];
+      const int range_count =
+          column_panels_of(plan, o.b, chunk, k0, kc, scratch + plan.scratch_of_a, ranges);
       for (std::int64_t m0 = all_rows.begin; m0 < all_rows.end; m0 += plan.mc) {
         const Part rows{m0, std::min(m0 + plan.mc, all_rows.end)};
         const Panels a = panels_of(s.a, o.a, o.a.row_stride, o.a.column_stride,
                                    {rows.begin, rows.end - rows.begin, k0, kc, plan.mr, 0}, s.k,
                                    plan.isa, scratch);
-        simd::GemmBlock block = block_of(o, rows, columns);
-        block.k = kc;
-        block.a = a.data;
-        block.a_panel = a.stride;
-        block.mr = plan.mr;
-        block.b = b.data;
-        block.b_panel = b.stride;
-        block.first = k0 == 0;
-        block.last = k0 + kc == s.k;
-        multiply(block);
+        for (int i = 0; i < range_count; ++i) {
+          simd::GemmBlock block = block_of(o, rows, ranges[i].columns);
+          block.k = kc;
+          block.a = a.data;
+          block.a_panel = a.stride;
+          block.mr = plan.mr;
+          block.b = ranges[i].panels.data;
+          block.b_panel = ranges[i].panels.stride;
+          block.b_step = ranges[i].step;
+          block.first = k0 == 0;
+          block.last = k0 + kc == s.k;
+          multiply(block);
+        }
       }
     }
   }
+}
+
+// Sizes of the blocks. The depth does not depend on the threads: it decides how sums are rounded.
+void choose_blocks(GemmPlan& plan) {
+  const GemmShape& s = plan.shape;
+  const std::int64_t m = std::max<std::int64_t>(s.m, 1), n = std::max<std::int64_t>(s.n, 1);
+  const std::int64_t k = std::max<std::int64_t>(s.k, 1);
+  plan.kc = ceil_div(k, ceil_div(k, kMaxDepth));
+  plan.mc = std::max<std::int64_t>(kBlockOfA / plan.kc / plan.mr, 1) * plan.mr;
+  plan.mc = std::min(plan.mc, round_up(m, plan.mr));
+  const std::int64_t all_columns = round_up(n, plan.nr);
+  plan.nc = all_columns;
+  std::int64_t columns_packed = 0;
+  if (s.b != GemmSource::kPacked) {
+    plan.nc = std::max<std::int64_t>(kBlockOfB / plan.kc / plan.nr, 1) * plan.nr;
+    plan.nc = std::min(plan.nc, all_columns);
+    columns_packed = plan.nc;
+  }
+  plan.scratch_of_a = s.a == GemmSource::kPacked ? 0 : round_up(plan.mc * plan.kc, kFloatsPerLine);
+  plan.scratch_floats = plan.scratch_of_a + round_up(columns_packed * plan.kc, kFloatsPerLine);
 }
 
 }  // namespace
@@ -159,28 +211,18 @@ GemmPlan plan_gemm(const GemmShape& shape, int threads, Isa isa) noexcept {
   GemmPlan plan{.shape = shape, .isa = isa};
   plan.mr = panel_rows(shape.m, isa);
   plan.nr = simd::sgemm_tile_columns.get(isa)();
-  // Depth does not depend on threads: it decides how sums are rounded.
-  const std::int64_t k = std::max<std::int64_t>(shape.k, 1);
-  plan.kc = ceil_div(k, ceil_div(k, kMaxDepth));
-  plan.mc = std::max<std::int64_t>(kBlockOfA / plan.kc / plan.mr, 1) * plan.mr;
-  plan.mc = std::min(plan.mc, round_up(std::max<std::int64_t>(shape.m, 1), plan.mr));
-  const std::int64_t all_columns = round_up(std::max<std::int64_t>(shape.n, 1), plan.nr);
-  plan.nc = all_columns;
-  if (shape.b != GemmSource::kPacked) {
-    plan.nc = std::max<std::int64_t>(kBlockOfB / plan.kc / plan.nr, 1) * plan.nr;
-    plan.nc = std::min(plan.nc, all_columns);
-  }
-  const std::int64_t macs = saturating_product(saturating_product(shape.m, shape.n), k);
+  // Packing costs more than it saves where few panels of A use what is packed.
+  plan.b_in_place =
+      shape.b == GemmSource::kStrided && ceil_div(shape.m, plan.mr) <= kPanelsForPacking;
+  choose_blocks(plan);
+  const std::int64_t macs =
+      saturating_product(saturating_product(shape.m, shape.n), std::max<std::int64_t>(shape.k, 1));
   const std::int64_t worthwhile =
       std::max<std::int64_t>(saturating_product(macs, shape.batch) / kMacsForThread, 1);
   plan.threads = static_cast<int>(std::min<std::int64_t>(std::max(threads, 1), worthwhile));
   split_tiles(plan, shape.batch >= 4 * plan.threads ? 1 : plan.threads);
   plan.threads = static_cast<int>(
       std::min<std::int64_t>(plan.threads, std::max<std::int64_t>(plan.tasks(), 1)));
-  const std::int64_t b_floats = shape.b == GemmSource::kPacked ? 0 : plan.nc * plan.kc;
-  plan.scratch_of_a =
-      shape.a == GemmSource::kPacked ? 0 : round_up(plan.mc * plan.kc, kFloatsPerLine);
-  plan.scratch_floats = plan.scratch_of_a + round_up(b_floats, kFloatsPerLine);
   return plan;
 }
 

@@ -19,6 +19,9 @@ constexpr int kRows = 4, kVectors = 2;
 #endif
 constexpr int kColumns = kVectors * kLanes;
 
+// How many steps of k ahead the operands are fetched; matters where they stream from the L3 cache.
+constexpr int kPrefetchA = 16, kPrefetchB = 8;
+
 // Small tiles split k over several sets of accumulators, again to have about 8 of them.
 constexpr int accumulator_sets(int rows, int vectors) {
   const int tile = rows * vectors;
@@ -37,7 +40,7 @@ struct Tile {
 template <int MR, int NV>
 MINI_INLINE void multiply(const Tile& t, Vec (&sum)[MR * NV]) {
   constexpr int kSets = accumulator_sets(MR, NV);
-  const std::int64_t a_step = t.g.mr;
+  const std::int64_t a_step = t.g.mr, b_step = t.g.b_step;
   const float* a = t.a;
   const float* b = t.b;
   Vec acc[kSets * MR * NV];
@@ -47,6 +50,11 @@ MINI_INLINE void multiply(const Tile& t, Vec (&sum)[MR * NV]) {
   for (; k + kSets <= t.g.k; k += kSets) {
     MINI_UNROLL
     for (int set = 0; set < kSets; ++set) {
+      if constexpr (kSets == 1) {
+        __builtin_prefetch(a + kPrefetchA * a_step);
+        MINI_UNROLL
+        for (int j = 0; j < NV; ++j) __builtin_prefetch(b + kPrefetchB * b_step + j * kLanes);
+      }
       Vec row_of_b[NV];
       MINI_UNROLL
       for (int j = 0; j < NV; ++j) row_of_b[j] = load(b + j * kLanes);
@@ -60,11 +68,11 @@ MINI_INLINE void multiply(const Tile& t, Vec (&sum)[MR * NV]) {
         }
       }
       a += a_step;
-      b += kColumns;
+      b += b_step;
     }
   }
   if constexpr (kSets > 1) {
-    for (; k < t.g.k; ++k, a += a_step, b += kColumns) {
+    for (; k < t.g.k; ++k, a += a_step, b += b_step) {
       MINI_UNROLL
       for (int i = 0; i < MR * NV; ++i) {
         acc[i] = fma(broadcast(a[i / NV]), load(b + i % NV * kLanes), acc[i]);
@@ -120,6 +128,11 @@ void compute_tile(const Tile& t) {
   const GemmBlock& g = t.g;
   float* c = g.c + t.row * g.c_stride + t.column;
   Vec sum[MR * NV];
+  MINI_UNROLL
+  for (int i = 0; i < MR; ++i) {
+    __builtin_prefetch(c + i * g.c_stride, 1);
+    __builtin_prefetch(c + i * g.c_stride + NV * kLanes - 1, 1);
+  }
   multiply<MR, NV>(t, sum);
   if (g.alpha != 1.f) {
     MINI_UNROLL

@@ -16,6 +16,8 @@ struct GemmBlock {
   int mr;
   const float* b;  // panels of nr columns: [n / nr][k][nr], b_panel floats apart
   std::int64_t b_panel;
+  std::int64_t b_step;  // from one k to the next: nr in packed panels; a matrix in memory has its
+                        // row stride, and panels nr apart
   float* c;
   std::int64_t c_stride;
   bool first, last;

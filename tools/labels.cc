@@ -43,7 +43,8 @@ std::vector<std::string> parse_dictionary(std::string_view text) {
   std::size_t at = 0;
   while ((at = text.find_first_of("0123456789", at)) != text.npos) {
     std::size_t number = 0;
-    std::from_chars(text.data() + at, text.data() + text.size(), number);
+    const char* end = text.data() + text.size();
+    if (std::from_chars(text.data() + at, end, number).ec != std::errc()) break;
     at = text.find_first_of("'\"", at);
     if (at == text.npos || number >= kMaxClasses) break;
     const char quote = text[at++];

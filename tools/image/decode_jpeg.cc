@@ -106,6 +106,7 @@ Result<Image> decode_jpeg(std::span<const std::byte> file) {
   if (!header) return decoder.error();
   MINI_TRY(check_image_size(info.image_width, info.image_height));
 
+  const int orientation = orientation_of(info);
   const bool cmyk = info.num_components == 4;
   Image image(static_cast<int>(info.image_width), static_cast<int>(info.image_height));
   std::vector<std::uint8_t> cmyk_row(cmyk ? std::size_t{info.image_width} * 4 : 0);
@@ -121,7 +122,7 @@ Result<Image> decode_jpeg(std::span<const std::byte> file) {
     jpeg_finish_decompress(&info);
   });
   if (!body) return decoder.error();
-  return turn_upright(std::move(image), orientation_of(info));
+  return turn_upright(std::move(image), orientation);
 }
 
 }  // namespace mini_infer::tools

@@ -66,9 +66,7 @@ void print_outcome(const std::string& folder, const TestOutcome& outcome, bool v
     std::printf("%s  %s: %s\n", verdict, folder.c_str(), printable(problem).c_str());
   }
   for (const std::string& text : outcome.notes) {
-    if (verbose || text.starts_with("warning")) {
-      std::printf("note    %s: %s\n", folder.c_str(), printable(text).c_str());
-    }
+    std::printf("note    %s: %s\n", folder.c_str(), printable(text).c_str());
   }
   if (verbose && outcome.verdict == Verdict::kPassed) {
     std::printf("passed  %s: load %.1f ms, run %.1f ms, largest difference %.3g\n", folder.c_str(),
@@ -160,7 +158,7 @@ void add_test_command(CLI::App& app, Action& action) {
       ->check(CLI::PositiveNumber);
   command->add_flag("--json", options->json, "the results as JSON");
   command->add_flag("--verbose", options->verbose,
-                    "also name the tests that pass, and what the library notes");
+                    "also name the tests that pass, with their times");
   command->add_flag("--in-process", options->in_process,
                     "no process for each test, to run under a debugger");
   command->footer(

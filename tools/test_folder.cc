@@ -86,6 +86,15 @@ std::string reason_to_skip(const std::string& folder) {
   return "";
 }
 
+// One line, in which files are named from the test's folder on.
+std::string on_one_line(std::string text, const std::string& folder) {
+  for (std::size_t at = 0; (at = text.find('\n', at)) != text.npos;) text.replace(at, 1, "; ");
+  const std::string prefix = folder + '/';
+  for (std::size_t at = 0; (at = text.find(prefix, at)) != text.npos;)
+    text.erase(at, prefix.size());
+  return text;
+}
+
 void fail_test(TestOutcome& outcome, std::string problem) {
   outcome.verdict = Verdict::kFailed;
   outcome.problems.push_back(std::move(problem));
@@ -187,6 +196,9 @@ TestOutcome run_test(const std::string& folder, const TestOptions& options) {
     return ok();
   });
   if (!status.ok()) fail_test(outcome, status.message());
+  for (auto* texts : {&outcome.problems, &outcome.notes}) {
+    for (std::string& text : *texts) text = on_one_line(std::move(text), folder);
+  }
   return outcome;
 }
 

@@ -16,10 +16,9 @@ constexpr int kMostPixels = 8;
 
 // A run of neighbouring outputs of one row, and the kernel rows that fall into the image.
 struct Run {
-  const float* input;    // the row that kernel row 0 reads; may lie outside of the image
-  const float* weights;  // of kernel row first_ky
-  int first_ky, last_ky;
-  int ix;  // column that the first output's first tap reads
+  const float* input;     // the row that kernel row 0 reads; may lie outside of the image
+  int first_ky, last_ky;  // of the input rows counted from there, those in the image
+  int ix;                 // column that the first output's first tap reads
   Vec bias, slope;
   const float* residual;
   float* output;
@@ -35,23 +34,33 @@ MINI_INLINE Vec load_column(const DepthwiseRows& r, const float* row, int ix, in
 }
 
 // Kernels of kWidth columns without dilation: every input column is loaded once for each kernel
-// row.
+// row, and each row of input serves kRows rows of output.
 template <int kWidth, int kStride>
 struct Columns {
-  template <int kPixels, bool kEdge>
+  // weights: of the kernel row that this input row is for output row 0; null where it is none.
+  // Output row 1 takes the kernel row before. Padding is less than kWidth (see run_known_width), so
+  // that all columns but the first and the last few are inside.
+  template <int kRows, int kFirst, int kLast, int kPixels, bool kEdge>
   static MINI_INLINE void accumulate(const DepthwiseRows& r, const float* row, int ix,
-                                     const float* weights, Vec (&acc)[kPixels]) {
-    Vec w[kWidth];
+                                     const float* weights, Vec (&acc)[kRows][kPixels]) {
+    Vec w[kRows][kWidth];
+#pragma GCC unroll 2
+    for (int j = kFirst; j < kLast; ++j) {
 #pragma GCC unroll 8
-    for (int kx = 0; kx < kWidth; ++kx) w[kx] = load(weights + kx * kLanes);
+      for (int kx = 0; kx < kWidth; ++kx) w[j][kx] = load(weights + (kx - j * kWidth) * kLanes);
+    }
 #pragma GCC unroll 32
     for (int x = 0; x < (kPixels - 1) * kStride + kWidth; ++x) {
-      const Vec v = load_column<kEdge>(r, row, ix, x);
+      const bool inside = x >= kWidth - 1 && x <= (kPixels - 1) * kStride;
+      const Vec v = inside ? load(row + x * kLanes) : load_column<kEdge>(r, row, ix, x);
+#pragma GCC unroll 2
+      for (int j = kFirst; j < kLast; ++j) {
 #pragma GCC unroll 8
-      for (int kx = 0; kx < kWidth; ++kx) {
-        const int at = x - kx;
-        if (at >= 0 && at % kStride == 0 && at / kStride < kPixels) {
-          acc[at / kStride] = fma(v, w[kx], acc[at / kStride]);
+        for (int kx = 0; kx < kWidth; ++kx) {
+          const int at = x - kx;
+          if (at >= 0 && at % kStride == 0 && at / kStride < kPixels) {
+            acc[j][at / kStride] = fma(v, w[j][kx], acc[j][at / kStride]);
+          }
         }
       }
     }
@@ -60,14 +69,16 @@ struct Columns {
 
 // Any kernel, stride and dilation: a load for each tap and pixel.
 struct AnyColumns {
-  template <int kPixels, bool kEdge>
+  template <int kRows, int kFirst, int kLast, int kPixels, bool kEdge>
   static MINI_INLINE void accumulate(const DepthwiseRows& r, const float* row, int ix,
-                                     const float* weights, Vec (&acc)[kPixels]) {
+                                     const float* weights, Vec (&acc)[kRows][kPixels]) {
+    static_assert(kRows == 1);
     for (int kx = 0; kx < r.kw; ++kx) {
       const Vec w = load(weights + kx * kLanes);
 #pragma GCC unroll 8
       for (int i = 0; i < kPixels; ++i) {
-        acc[i] = fma(load_column<kEdge>(r, row, ix, kx * r.dilation_w + i * r.stride_w), w, acc[i]);
+        acc[0][i] =
+            fma(load_column<kEdge>(r, row, ix, kx * r.dilation_w + i * r.stride_w), w, acc[0][i]);
       }
     }
   }
@@ -75,78 +86,131 @@ struct AnyColumns {
 
 using RunFn = void(const DepthwiseRows&, const Run&);
 
-template <class Taps, int kPixels, bool kEdge>
+template <class Taps, int kRows, int kPixels, bool kEdge>
 [[gnu::noinline]] void run_tile(const DepthwiseRows& r, const Run& at) {
-  Vec acc[kPixels];
+  Vec acc[kRows][kPixels];
+#pragma GCC unroll 2
+  for (int j = 0; j < kRows; ++j) {
 #pragma GCC unroll 8
-  for (int i = 0; i < kPixels; ++i) acc[i] = at.bias;
-  const float* weights = at.weights;
-  for (int ky = at.first_ky; ky < at.last_ky; ++ky, weights += r.kw * kLanes) {
-    const std::ptrdiff_t row = std::ptrdiff_t{ky} * r.dilation_h * r.iw * kLanes;
-    Taps::template accumulate<kPixels, kEdge>(r, at.input + row, at.ix, weights, acc);
+    for (int i = 0; i < kPixels; ++i) acc[j][i] = at.bias;
   }
-  finish(r.epilogue, at.slope, acc, at.residual, at.output);
+  const std::ptrdiff_t weights_row = std::ptrdiff_t{r.kw} * kLanes;
+  const std::ptrdiff_t row = std::ptrdiff_t{r.dilation_h} * r.iw * kLanes;
+  const float* weights = r.weights + at.first_ky * weights_row;
+  const float* input = at.input + at.first_ky * row;
+  if constexpr (kRows == 1) {
+    for (int ky = at.first_ky; ky < at.last_ky; ++ky, weights += weights_row, input += row) {
+      Taps::template accumulate<1, 0, 1, kPixels, kEdge>(r, input, at.ix, weights, acc);
+    }
+  } else {
+    // Input rows 0 .. kh: the first is of output row 0 only, the last of output row 1 only.
+    int ky = at.first_ky;
+    if (ky == 0) {
+      Taps::template accumulate<2, 0, 1, kPixels, kEdge>(r, input, at.ix, weights, acc);
+      ++ky, weights += weights_row, input += row;
+    }
+    const int both = at.last_ky < r.kh ? at.last_ky : r.kh;
+    for (; ky < both; ++ky, weights += weights_row, input += row) {
+      Taps::template accumulate<2, 0, 2, kPixels, kEdge>(r, input, at.ix, weights, acc);
+    }
+    if (at.last_ky > r.kh) {
+      Taps::template accumulate<2, 1, 2, kPixels, kEdge>(r, input, at.ix, weights, acc);
+    }
+  }
+#pragma GCC unroll 2
+  for (int j = 0; j < kRows; ++j) {
+    const std::ptrdiff_t offset = j * std::ptrdiff_t{r.ow} * kLanes;
+    finish(r.epilogue, at.slope, acc[j], at.residual == nullptr ? nullptr : at.residual + offset,
+           at.output + offset);
+  }
 }
 
-template <class Taps, bool kEdge>
+template <class Taps, int kRows, bool kEdge>
 struct RunTable {
   RunFn* fn[kMostPixels + 1] = {};
   template <int... kPixels>
   constexpr explicit RunTable(std::integer_sequence<int, kPixels...>)
-      : fn{nullptr, &run_tile<Taps, kPixels + 1, kEdge>...} {}
+      : fn{nullptr, &run_tile<Taps, kRows, kPixels + 1, kEdge>...} {}
   constexpr RunTable() : RunTable(std::make_integer_sequence<int, kMostPixels>()) {}
 };
 
-// Kernel rows that fall into the image when the first one reads row iy: those with 0 <= iy + ky *
-// dilation < ih.
-MINI_INLINE void valid_kernel_rows(const DepthwiseRows& r, int iy, int& first, int& last) {
-  first = iy >= 0 ? 0 : (-iy + r.dilation_h - 1) / r.dilation_h;
-  last = iy >= r.ih ? 0 : (r.ih - iy + r.dilation_h - 1) / r.dilation_h;
-  if (last > r.kh) last = r.kh;
+// Of `rows` input rows, dilation_h apart from iy on, those that are in the image.
+MINI_INLINE void valid_rows(const DepthwiseRows& r, int iy, int rows, int& first, int& last) {
+  if (r.dilation_h == 1) {
+    first = iy >= 0 ? 0 : -iy;
+    last = iy >= r.ih ? 0 : r.ih - iy;
+  } else {
+    first = iy >= 0 ? 0 : (-iy + r.dilation_h - 1) / r.dilation_h;
+    last = iy >= r.ih ? 0 : (r.ih - iy + r.dilation_h - 1) / r.dilation_h;
+  }
+  if (last > rows) last = rows;
   if (first > last) first = last;
 }
 
-template <class Taps>
+// Output rows oy .. oy + kRows - 1.
+template <class Taps, int kRows>
+MINI_INLINE void run_row(const DepthwiseRows& r, const Runs& runs, int oy, Run& at) {
+  constexpr RunTable<Taps, kRows, false> kInside;
+  constexpr RunTable<Taps, kRows, true> kBorder;
+  const int extent = (r.kw - 1) * r.dilation_w + 1;
+  const int iy = oy * r.stride_h - r.pad_top;
+  valid_rows(r, iy, r.kh + kRows - 1, at.first_ky, at.last_ky);
+  const std::ptrdiff_t out_row = std::ptrdiff_t{oy} * r.ow * kLanes;
+  runs.for_each([&](int ox, int count) {
+    at.ix = ox * r.stride_w - r.pad_left;
+    at.input = r.input + (std::ptrdiff_t{iy} * r.iw + at.ix) * kLanes;
+    at.output = r.output + out_row + ox * kLanes;
+    at.residual = r.residual == nullptr ? nullptr : r.residual + out_row + ox * kLanes;
+    const bool edge = at.ix < 0 || at.ix + (count - 1) * r.stride_w + extent > r.iw;
+    (edge ? kBorder.fn : kInside.fn)[count](r, at);
+  });
+  if (r.epilogue.kind == EpilogueKind::kOther) {
+    finish_stored(r.epilogue, r.residual == nullptr ? nullptr : r.residual + out_row,
+                  r.output + out_row, kRows * r.ow);
+  }
+}
+
+// kRows rows at a time where they share input rows.
+template <class Taps, int kRows>
 void run_rows(const DepthwiseRows& r) {
-  constexpr RunTable<Taps, false> kInside;
-  constexpr RunTable<Taps, true> kBorder;
   ChannelConstants constants;
   gather_constants(r.epilogue, 0, r.channels, constants);
   Run at{};
   at.bias = load(constants.bias);
   at.slope = load(constants.slopes);
-  const int extent = (r.kw - 1) * r.dilation_w + 1;
-  for (int oy = r.first_row; oy < r.first_row + r.rows; ++oy) {
-    const int iy = oy * r.stride_h - r.pad_top;
-    valid_kernel_rows(r, iy, at.first_ky, at.last_ky);
-    at.weights = r.weights + at.first_ky * r.kw * kLanes;
-    const std::ptrdiff_t out_row = std::ptrdiff_t{oy} * r.ow * kLanes;
-    for_each_run(r.ow, kMostPixels, [&](int ox, int count) {
-      at.ix = ox * r.stride_w - r.pad_left;
-      at.input = r.input + (std::ptrdiff_t{iy} * r.iw + at.ix) * kLanes;
-      at.output = r.output + out_row + ox * kLanes;
-      at.residual = r.residual == nullptr ? nullptr : r.residual + out_row + ox * kLanes;
-      const bool edge = at.ix < 0 || at.ix + (count - 1) * r.stride_w + extent > r.iw;
-      (edge ? kBorder.fn : kInside.fn)[count](r, at);
-    });
-    if (r.epilogue.kind == EpilogueKind::kOther) {
-      finish_stored(r.epilogue, r.residual == nullptr ? nullptr : r.residual + out_row,
-                    r.output + out_row, r.ow);
-    }
+  const Runs runs(r.ow, kMostPixels);
+  const int end = r.first_row + r.rows;
+  int oy = r.first_row;
+  for (; oy + kRows <= end; oy += kRows) run_row<Taps, kRows>(r, runs, oy, at);
+  if constexpr (kRows > 1) {
+    for (; oy < end; ++oy) run_row<Taps, 1>(r, runs, oy, at);
+  }
+}
+
+// Two rows need twice the accumulators and weights.
+template <int kWidth, int kStride>
+void run_columns(const DepthwiseRows& r) {
+  if (kStride == 1 && kRegisters == 32 && r.stride_h == 1 && r.dilation_h == 1) {
+    run_rows<Columns<kWidth, kStride>, kRegisters == 32 ? 2 : 1>(r);
+  } else {
+    run_rows<Columns<kWidth, kStride>, 1>(r);
   }
 }
 
 template <int kStride>
 bool run_known_width(const DepthwiseRows& r) {
+  const bool first_outputs_reach_in = r.pad_left < r.kw;
+  const bool last_outputs_reach_in = (r.ow - 1) * kStride - r.pad_left < r.iw;
+  if (!first_outputs_reach_in || !last_outputs_reach_in) return false;
   switch (r.kw) {
     case 3:
-      run_rows<Columns<3, kStride>>(r);
+      run_columns<3, kStride>(r);
       return true;
     case 5:
-      run_rows<Columns<5, kStride>>(r);
+      run_columns<5, kStride>(r);
       return true;
     case 7:
-      run_rows<Columns<7, kStride>>(r);
+      run_columns<7, kStride>(r);
       return true;
     default:
       return false;
@@ -158,7 +222,7 @@ bool run_known_width(const DepthwiseRows& r) {
 void depthwise_conv_f32(const DepthwiseRows& rows) {
   if (rows.dilation_w == 1 && rows.stride_w == 1 && run_known_width<1>(rows)) return;
   if (rows.dilation_w == 1 && rows.stride_w == 2 && run_known_width<2>(rows)) return;
-  run_rows<AnyColumns>(rows);
+  run_rows<AnyColumns, 1>(rows);
 }
 
 }  // namespace mini_infer::simd::MINI_ISA

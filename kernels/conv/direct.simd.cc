@@ -90,7 +90,7 @@ void run_rows(const DirectBlock& b, TilePlace at, int first_row) {
   at.source += first_row * b.source_row;
   at.output += first_row * b.output_row;
   if (at.residual != nullptr) at.residual += first_row * b.output_row;
-  for_each_run(b.width, kMost, [&](int x, int count) {
+  Runs(b.width, kMost).for_each([&](int x, int count) {
     TilePlace place = at;
     place.source += x * kStep;
     place.output += x * kLanes;

@@ -106,16 +106,20 @@ MINI_INLINE void multiply_add(const float* source, std::ptrdiff_t source_row, co
   }
 }
 
-// `width` in equal runs of at most `most` pixels: body(first, count).
-template <class Body>
-MINI_INLINE void for_each_run(int width, int most, Body&& body) {
-  const int runs = (width + most - 1) / most;
-  const int least = width / runs, longer = width % runs;
-  for (int i = 0, x = 0; i < runs; ++i) {
-    const int count = least + (i < longer ? 1 : 0);
-    body(x, count);
-    x += count;
+// `width` cut into runs of at most `most` pixels, as equal as can be.
+struct Runs {
+  int count, least, longer;
+  MINI_INLINE Runs(int width, int most)
+      : count((width + most - 1) / most), least(width / count), longer(width % count) {}
+  // body(first, pixels)
+  template <class Body>
+  MINI_INLINE void for_each(Body&& body) const {
+    for (int i = 0, x = 0; i < count; ++i) {
+      const int pixels = least + (i < longer ? 1 : 0);
+      body(x, pixels);
+      x += pixels;
+    }
   }
-}
+};
 
 }  // namespace mini_infer::simd::MINI_ISA

@@ -235,7 +235,7 @@ void multiply_panel(const WinogradOutput& out, const float* weights, int e, floa
   constexpr ProductTiles<kBlocks> kTiles;
   const float* v = out.v + e * out.v_element;
   const std::ptrdiff_t block = std::ptrdiff_t{out.tiles} * kLanes;
-  for_each_run(out.tiles, kTilePixels, [&](int first, int count) {
+  Runs(out.tiles, kTilePixels).for_each([&](int first, int count) {
     kTiles.fn[count](v + first * kLanes, out.v_block, out.channels, weights,
                      products + first * kLanes, block);
   });

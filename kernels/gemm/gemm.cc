@@ -14,7 +14,7 @@ constexpr std::int64_t kMaxDepth = 512;              // kc
 constexpr std::int64_t kBlockOfA = 64 * 1024;        // floats
 constexpr std::int64_t kBlockOfB = 128 * 1024;       // floats
 constexpr std::int64_t kMacsForThread = 128 * 1024;  // less is not worth waking a thread
-constexpr std::int64_t kPanelsForPacking = 4;
+constexpr std::int64_t kPanelsInPlace = 12, kPanelsInPlaceAliased = 2;
 constexpr std::int64_t kFloatsPerLine = 16;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -122,12 +122,21 @@ struct ColumnPanels {
   std::int64_t step;  // from one k to the next
 };
 
+// Packing costs more than it saves where few panels of A use what is packed. Rows whose distance is
+// a multiple of 4 KiB lie in the same sets of the L1 cache and push each other out: they are packed
+// sooner.
+bool reads_b_in_place(const GemmPlan& plan, const GemmInput& b) {
+  if (plan.shape.b != GemmSource::kStrided || b.column_stride != 1) return false;
+  const bool aliased = b.row_stride % 1024 == 0;
+  return ceil_div(plan.shape.m, plan.mr) <= (aliased ? kPanelsInPlaceAliased : kPanelsInPlace);
+}
+
 // The panels of `columns`, k0 to k0 + kc: one range, or two where B is read in place but its last,
 // partial panel is not (vectors would be loaded beyond its end).
 int column_panels_of(const GemmPlan& plan, const GemmInput& b, Part columns, std::int64_t k0,
                      std::int64_t kc, float* scratch, ColumnPanels (&out)[2]) {
   int count = 0;
-  if (plan.b_in_place && b.column_stride == 1) {
+  if (reads_b_in_place(plan, b)) {
     const std::int64_t whole = (columns.end - columns.begin) / plan.nr * plan.nr;
     const float* const data = b.data + k0 * b.row_stride + columns.begin;
     if (whole > 0) {
@@ -150,6 +159,9 @@ void run_task(const GemmPlan& plan, const GemmOperands& o, std::int64_t task, fl
   const Part all_rows = part_of(s.m, plan.mr, plan.row_tasks, task / plan.column_tasks);
   const Part all_columns = part_of(s.n, plan.nr, plan.column_tasks, task % plan.column_tasks);
   const auto multiply = simd::sgemm_block.get(plan.isa);
+  // A chunk of B that was packed just now is in the L2 cache; one packed beforehand is not.
+  const simd::TileOrder order =
+      s.b == GemmSource::kPacked ? simd::TileOrder::kColumnByColumn : simd::TileOrder::kRowByRow;
 
   for (std::int64_t n0 = all_columns.begin; n0 < all_columns.end; n0 += plan.nc) {
     const Part chunk{n0, std::min(n0 + plan.nc, all_columns.end)};
@@ -169,6 +181,7 @@ void run_task(const GemmPlan& plan, const GemmOperands& o, std::int64_t task, fl
           block.a = a.data;
           block.a_panel = a.stride;
           block.mr = plan.mr;
+          block.order = order;
           block.b = ranges[i].panels.data;
           block.b_panel = ranges[i].panels.stride;
           block.b_step = ranges[i].step;
@@ -211,9 +224,6 @@ GemmPlan plan_gemm(const GemmShape& shape, int threads, Isa isa) noexcept {
   GemmPlan plan{.shape = shape, .isa = isa};
   plan.mr = panel_rows(shape.m, isa);
   plan.nr = simd::sgemm_tile_columns.get(isa)();
-  // Packing costs more than it saves where few panels of A use what is packed.
-  plan.b_in_place =
-      shape.b == GemmSource::kStrided && ceil_div(shape.m, plan.mr) <= kPanelsForPacking;
   choose_blocks(plan);
   const std::int64_t macs =
       saturating_product(saturating_product(shape.m, shape.n), std::max<std::int64_t>(shape.k, 1));

@@ -97,9 +97,8 @@ struct GemmShape {
 struct GemmPlan {
   GemmShape shape;
   Isa isa;
-  int mr;           // rows of a panel of A: at most the tile's, less where that divides m better
-  int nr;           // columns of a panel of B
-  bool b_in_place;  // a strided B with column_stride 1 is read where it lies
+  int mr;  // rows of a panel of A: at most the tile's, less where that divides m better
+  int nr;  // columns of a panel of B
   std::int64_t mc, nc, kc;               // a block: rows, columns, depth
   int threads;                           // at most; fewer where the product is small
   std::int64_t row_tasks, column_tasks;  // how each matrix is split

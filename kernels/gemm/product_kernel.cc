@@ -47,7 +47,8 @@ T reference_element(const Product& p, const T* a, const T* b, std::int64_t row, 
              static_cast<std::uint64_t>(b[i * p.b.row_stride]);
     }
     if (end.alpha != 1.f)
-      sum = static_cast<std::uint64_t>(static_cast<T>(end.alpha * static_cast<float>(static_cast<T>(sum))));
+      sum = static_cast<std::uint64_t>(
+          static_cast<T>(end.alpha * static_cast<float>(static_cast<T>(sum))));
     const T addend = bias != nullptr ? *bias : T{};
     const T scaled =
         end.beta == 1.f ? addend : static_cast<T>(end.beta * static_cast<float>(addend));

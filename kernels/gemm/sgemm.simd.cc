@@ -184,18 +184,31 @@ TileFn* tile_function(int rows, int vectors) {
 
 }  // namespace
 
+namespace {
+
+int at_most(std::int64_t value, int most) { return static_cast<int>(value < most ? value : most); }
+
+MINI_INLINE void compute_at(const GemmBlock& g, std::int64_t row_panel, std::int64_t column_panel) {
+  const std::int64_t row = row_panel * g.mr, column = column_panel * kColumns;
+  const int columns = at_most(g.n - column, kColumns);
+  const int vectors = (columns + kLanes - 1) / kLanes;
+  tile_function<>(at_most(g.m - row, g.mr),
+                  vectors)({g, g.a + row_panel * g.a_panel, g.b + column_panel * g.b_panel, row,
+                            column, columns - (vectors - 1) * kLanes});
+}
+
+}  // namespace
+
 void sgemm_block(const GemmBlock& g) {
-  const float* b = g.b;
-  for (std::int64_t column = 0; column < g.n; column += kColumns, b += g.b_panel) {
-    const int columns = static_cast<int>(g.n - column < kColumns ? g.n - column : kColumns);
-    const int vectors = (columns + kLanes - 1) / kLanes;
-    const int last_lanes = columns - (vectors - 1) * kLanes;
-    TileFn* const whole = tile_function<>(g.mr, vectors);
-    const float* a = g.a;
-    for (std::int64_t row = 0; row < g.m; row += g.mr, a += g.a_panel) {
-      const int rows = static_cast<int>(g.m - row < g.mr ? g.m - row : g.mr);
-      TileFn* const compute = rows == g.mr ? whole : tile_function<>(rows, vectors);
-      compute({g, a, b, row, column, last_lanes});
+  const std::int64_t row_panels = (g.m + g.mr - 1) / g.mr;
+  const std::int64_t column_panels = (g.n + kColumns - 1) / kColumns;
+  if (g.order == TileOrder::kRowByRow) {
+    for (std::int64_t i = 0; i < row_panels; ++i) {
+      for (std::int64_t j = 0; j < column_panels; ++j) compute_at(g, i, j);
+    }
+  } else {
+    for (std::int64_t j = 0; j < column_panels; ++j) {
+      for (std::int64_t i = 0; i < row_panels; ++i) compute_at(g, i, j);
     }
   }
 }

@@ -6,6 +6,11 @@
 
 namespace mini_infer::simd {
 
+// In which order the tiles of a block are computed. By columns: a panel of B stays in the L1 cache,
+// the block of A in L2. By rows: a panel of A stays in L1, the block of B in L2, and C is written
+// along its rows.
+enum class TileOrder : std::uint8_t { kColumnByColumn, kRowByRow };
+
 // C[m, n] = A B over k of packed panels, see gemm.h. `first` and `last` say whether this is the
 // first and the last block of k: the first one adds bias and residual, later ones add to C, the
 // last one applies the activation.
@@ -14,6 +19,7 @@ struct GemmBlock {
   const float* a;  // panels of mr rows: [m / mr][k][mr], a_panel floats apart
   std::int64_t a_panel;
   int mr;
+  TileOrder order;
   const float* b;  // panels of nr columns: [n / nr][k][nr], b_panel floats apart
   std::int64_t b_panel;
   std::int64_t b_step;  // from one k to the next: nr in packed panels; a matrix in memory has its

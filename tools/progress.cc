@@ -43,7 +43,7 @@ void Progress::erase() {
 
 void Progress::show_until_done() {
   constexpr auto kQuiet = std::chrono::seconds(2);
-  constexpr auto kStep = std::chrono::milliseconds(250);
+  constexpr auto kStep = std::chrono::milliseconds(1000);
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, kQuiet, [this] { return finished_; });
   while (!finished_) {

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "graph/ir/constants.h"
+#include "kernels/movement/arithmetic.h"
 #include "kernels/movement/params.h"
 #include "kernels/movement/strided_copy.h"
 
@@ -109,12 +110,12 @@ Result<PreparedKernel> prepare_range(PrepareContext& c) {
   PreparedKernel kernel;
   kernel.name = "range";
   const bool known = dispatch_dtype(c.dtype(0), [&]<class T>() {
-    if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
+    if constexpr (!std::is_same_v<T, bool>) {
       kernel.run = [count = out.elements()](const KernelContext& k) {
-        const T start = *k.input<T>(0), delta = *k.input<T>(2);
+        const auto start = widened(*k.input<T>(0)), delta = widened(*k.input<T>(2));
         T* y = k.output<T>(0);
         for (std::int64_t i = 0; i < count; ++i) {
-          y[i] = static_cast<T>(start + static_cast<T>(i) * delta);
+          y[i] = narrowed<T>(start + static_cast<decltype(start)>(i) * delta);
         }
         return ok();
       };

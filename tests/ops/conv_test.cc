@@ -1,0 +1,260 @@
+// Conv, FusedConv and ConvTranspose on every layout, against their definition in double.
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "kernels/conv/reference.h"
+#include "kernels/fused_activation.h"
+#include "tests/support/op_test.h"
+
+namespace mini_infer {
+namespace {
+
+using testing::HasSubstr;
+
+// Sums of up to a few thousand products of numbers below 1.
+constexpr Tolerance kTolerance{.absolute = 2e-5, .relative = 1e-5};
+
+struct ConvCase {
+  const char* name;
+  std::int64_t n, ic, oc, groups;
+  std::vector<std::int64_t> in, kernel, stride = {}, dilation = {}, pads = {};
+  const char* activation = "";
+  Floats activation_params = {};
+  bool bias = true, residual = false;
+};
+std::ostream& operator<<(std::ostream& out, const ConvCase& c) { return out << c.name; }
+
+std::vector<std::int64_t> or_ones(const std::vector<std::int64_t>& values, std::size_t size) {
+  return values.empty() ? std::vector<std::int64_t>(size, 1) : values;
+}
+
+ConvGeometry geometry_of(const ConvCase& c) {
+  ConvGeometry g;
+  g.n = c.n;
+  g.ic = c.ic;
+  g.oc = c.oc;
+  g.groups = c.groups;
+  const std::size_t rank = c.in.size();
+  const auto stride = or_ones(c.stride, rank), dilation = or_ones(c.dilation, rank);
+  for (std::size_t i = 0; i < rank; ++i) {
+    const std::size_t to = 3 - rank + i;
+    g.in[to] = c.in[i];
+    g.kernel[to] = c.kernel[i];
+    g.stride[to] = stride[i];
+    g.dilation[to] = dilation[i];
+    g.pad_begin[to] = c.pads.empty() ? 0 : c.pads[i];
+    g.pad_end[to] = c.pads.empty() ? 0 : c.pads[rank + i];
+    const std::int64_t extent = (c.kernel[i] - 1) * dilation[i] + 1;
+    g.out[to] = (c.in[i] + g.pad_begin[to] + g.pad_end[to] - extent) / stride[i] + 1;
+  }
+  return g;
+}
+
+Shape shape_of(std::int64_t n, std::int64_t channels, const std::array<std::int64_t, 3>& extents,
+               std::size_t rank) {
+  Shape shape{n, channels};
+  for (std::size_t i = 3 - rank; i < 3; ++i) shape.push_back(extents[i]);
+  return shape;
+}
+
+// The node and what it should give.
+struct Expectation {
+  OpCase op;
+  Shape shape;
+  std::vector<double> values;
+};
+
+Expectation expectation_of(const ConvCase& c) {
+  const ConvGeometry g = geometry_of(c);
+  const std::size_t rank = c.in.size();
+  Expectation e;
+  e.shape = shape_of(g.n, g.oc, g.out, rank);
+  const Tensor x = random_floats(shape_of(g.n, g.ic, g.in, rank), -1, 1, 1);
+  const Tensor w = random_floats(shape_of(g.oc, g.group_ic(), g.kernel, rank), -1, 1, 2);
+  const Tensor bias = c.bias ? random_floats({g.oc}, -1, 1, 3) : Tensor();
+  const Tensor residual = c.residual ? random_floats(e.shape, -1, 1, 4) : Tensor();
+  const bool prelu = std::string(c.activation) == "PRelu";
+  const Tensor slope = prelu ? random_floats({g.oc, 1, 1}, 0, 1, 5) : Tensor();
+  const bool fused = c.activation[0] != 0 || c.residual;
+  e.op = {.type = fused ? "FusedConv" : "Conv",
+          .inputs = {x, w, bias},
+          .attributes = {{"group", g.groups}},
+          .domain = fused ? std::string(kInternalDomain) : ""};
+  if (c.residual || prelu) e.op.inputs.push_back(residual);
+  if (prelu) e.op.inputs.push_back(slope);
+  if (!c.stride.empty()) e.op.attributes["strides"] = c.stride;
+  if (!c.dilation.empty()) e.op.attributes["dilations"] = c.dilation;
+  if (!c.pads.empty()) e.op.attributes["pads"] = c.pads;
+  if (fused) e.op.attributes["activation"] = std::string(c.activation);
+  if (!c.activation_params.empty()) e.op.attributes["activation_params"] = c.activation_params;
+
+  ActivationParams activation;
+  if (!prelu) {
+    Node node;
+    node.attributes = e.op.attributes;
+    activation = read_activation(AttributeReader(node)).value().params;
+  }
+  const auto xs = x.values<float>(), ws = w.values<float>();
+  e.values.resize(static_cast<std::size_t>(e.shape.elements()));
+  reference::conv<double>(
+      g, {0, g.n * g.oc},
+      [&](std::int64_t i) { return static_cast<double>(xs[static_cast<std::size_t>(i)]); },
+      [&](std::int64_t i, std::int64_t) {
+        return static_cast<double>(ws[static_cast<std::size_t>(i)]);
+      },
+      [&](std::int64_t i, std::int64_t oc, double sum) {
+        const auto at = static_cast<std::size_t>(i), channel = static_cast<std::size_t>(oc);
+        if (c.bias) sum += static_cast<double>(bias.values<float>()[channel]);
+        if (c.residual) sum += static_cast<double>(residual.values<float>()[at]);
+        if (prelu && sum < 0) sum *= static_cast<double>(slope.values<float>()[channel]);
+        e.values[at] = prelu ? sum : activate(activation, sum);
+      });
+  return e;
+}
+
+const std::vector<ConvCase> kCases = {
+    {"one number", 1, 1, 1, 1, {1, 1}, {1, 1}},
+    {"1x1", 2, 19, 23, 1, {5, 7}, {1, 1}},
+    {"1x1 stride 2", 1, 32, 48, 1, {9, 11}, {1, 1}, {2, 2}},
+    {"1x1 with pads", 1, 17, 16, 1, {3, 4}, {1, 1}, {}, {}, {1, 1, 1, 1}},
+    {"stem", 1, 3, 33, 1, {23, 19}, {7, 7}, {2, 2}, {}, {3, 3, 3, 3}},
+    {"stem of one channel", 2, 1, 8, 1, {13, 17}, {3, 3}, {}, {}, {1, 0, 0, 1}},
+    {"3x3 winograd", 1, 32, 40, 1, {13, 14}, {3, 3}, {}, {}, {1, 1, 1, 1}},
+    {"3x3 winograd, small map", 2, 17, 31, 1, {7, 5}, {3, 3}, {}, {}, {1, 1, 1, 1}},
+    {"3x3 few channels", 1, 5, 13, 1, {11, 8}, {3, 3}, {}, {}, {1, 1, 1, 1}},
+    {"3x3 stride 2", 2, 24, 15, 1, {15, 12}, {3, 3}, {2, 2}, {}, {0, 1, 1, 0}},
+    {"3x3 dilated", 1, 16, 16, 1, {13, 13}, {3, 3}, {}, {3, 2}, {3, 2, 3, 2}},
+    {"5x3 stride 3x1", 1, 7, 9, 1, {16, 9}, {5, 3}, {3, 1}, {}, {2, 1, 2, 1}},
+    {"depthwise", 2, 37, 37, 37, {9, 14}, {3, 3}, {}, {}, {1, 1, 1, 1}},
+    {"depthwise 5x5 stride 2", 1, 16, 16, 16, {13, 13}, {5, 5}, {2, 2}, {}, {2, 2, 2, 2}},
+    {"depthwise multiplier 2", 1, 16, 32, 16, {7, 7}, {3, 3}, {}, {}, {1, 1, 1, 1}},
+    {"wide groups", 1, 32, 64, 2, {6, 7}, {3, 3}, {}, {}, {1, 1, 1, 1}},
+    {"narrow groups", 1, 64, 64, 16, {6, 7}, {3, 3}, {}, {}, {1, 1, 1, 1}},
+    {"many odd groups", 1, 150, 210, 30, {6, 7}, {3, 3}, {}, {}, {1, 1, 1, 1}},
+    {"odd groups", 1, 15, 21, 3, {6, 7}, {3, 3}, {}, {}, {1, 1, 1, 1}},
+    {"one axis", 2, 20, 18, 1, {31}, {5}, {2}, {}, {2, 1}},
+    {"one axis, one channel", 1, 1, 258, 1, {640}, {256}, {128}, {}, {0, 0}},
+    {"one axis, depthwise", 1, 16, 16, 16, {19}, {3}, {}, {}, {1, 1}},
+    {"three axes", 1, 4, 18, 1, {5, 6, 7}, {3, 2, 3}, {1, 2, 1}, {}, {1, 0, 1, 1, 0, 1}},
+    {"three axes, groups", 1, 4, 6, 2, {5, 6, 7}, {3, 3, 3}, {}, {1, 2, 1}},
+    {"no bias", 1, 16, 16, 1, {5, 5}, {3, 3}, {}, {}, {}, "", {}, false},
+    {"Relu", 1, 16, 19, 1, {5, 5}, {3, 3}, {}, {}, {1, 1, 1, 1}, "Relu"},
+    {"Clip", 1, 33, 33, 33, {6, 6}, {3, 3}, {}, {}, {1, 1, 1, 1}, "Clip", {0, 6}},
+    {"LeakyRelu", 1, 3, 16, 1, {12, 12}, {3, 3}, {}, {}, {1, 1, 1, 1}, "LeakyRelu", {0.2f}},
+    {"HardSwish", 1, 18, 20, 1, {6, 6}, {1, 1}, {}, {}, {}, "HardSwish"},
+    {"HardSigmoid", 1, 18, 20, 1, {6, 6}, {1, 1}, {}, {}, {}, "HardSigmoid", {0.25f, 0.5f}},
+    {"Sigmoid", 1, 18, 20, 1, {6, 6}, {1, 1}, {}, {}, {}, "Sigmoid"},
+    {"SiLU", 1, 32, 32, 1, {12, 12}, {3, 3}, {}, {}, {1, 1, 1, 1}, "SiLU"},
+    {"SiLU, depthwise", 1, 32, 32, 32, {12, 12}, {3, 3}, {}, {}, {1, 1, 1, 1}, "SiLU"},
+    {"Gelu", 1, 18, 20, 1, {6, 6}, {1, 1}, {}, {}, {}, "Gelu"},
+    {"GeluTanh", 1, 18, 20, 1, {6, 6}, {1, 1}, {}, {}, {}, "GeluTanh"},
+    {"Mish", 1, 18, 20, 1, {6, 6}, {3, 3}, {}, {}, {}, "Mish"},
+    {"Tanh", 1, 3, 20, 1, {6, 6}, {3, 3}, {}, {}, {}, "Tanh"},
+    {"Elu", 1, 18, 20, 1, {6, 6}, {1, 1}, {}, {}, {}, "Elu", {1.5f}},
+    {"Softplus", 1, 18, 20, 1, {6, 6}, {1, 1}, {}, {}, {}, "Softplus"},
+    {"PRelu", 1, 18, 20, 1, {6, 6}, {3, 3}, {}, {}, {1, 1, 1, 1}, "PRelu"},
+    {"PRelu, winograd", 1, 32, 37, 1, {12, 13}, {3, 3}, {}, {}, {1, 1, 1, 1}, "PRelu"},
+    {"residual", 1, 18, 20, 1, {6, 6}, {1, 1}, {}, {}, {}, "Relu", {}, true, true},
+    {"residual, winograd",
+     2,
+     32,
+     37,
+     1,
+     {12, 13},
+     {3, 3},
+     {},
+     {},
+     {1, 1, 1, 1},
+     "Relu",
+     {},
+     true,
+     true},
+    {"residual, SiLU", 1, 18, 20, 1, {6, 6}, {3, 3}, {}, {}, {1, 1, 1, 1}, "SiLU", {}, true, true},
+    {"residual, PRelu",
+     1,
+     18,
+     20,
+     1,
+     {6, 6},
+     {3, 3},
+     {},
+     {},
+     {1, 1, 1, 1},
+     "PRelu",
+     {},
+     true,
+     true},
+};
+
+class Convolution : public testing::TestWithParam<ConvCase> {};
+
+TEST_P(Convolution, of_plain_tensors) {
+  Expectation e = expectation_of(GetParam());
+  e.op.constants = {1, 2};
+  expect_op(e.op, e.shape, e.values, kTolerance);
+}
+
+TEST_P(Convolution, of_computed_weights) {
+  const Expectation e = expectation_of(GetParam());
+  expect_op(e.op, e.shape, e.values, kTolerance);
+}
+
+// In the layouts that it asks for.
+TEST_P(Convolution, in_its_own_layout) {
+  Expectation e = expectation_of(GetParam());
+  e.op.constants = {1, 2};
+  e.op.blocked = {0};
+  expect_op(e.op, e.shape, e.values, kTolerance);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Convolution, testing::ValuesIn(kCases));
+
+std::string kernel_of(const ConvCase& c) {
+  Expectation e = expectation_of(c);
+  e.op.constants = {1, 2};
+  e.op.blocked = {0};
+  const Result<OpRun> run = run_op(e.op);
+  return run.ok() ? run->kernel : run.status().message();
+}
+
+TEST(Conv, chooses_its_algorithm) {
+  const std::vector<std::int64_t> same = {1, 1, 1, 1};
+  EXPECT_THAT(kernel_of({"", 1, 64, 64, 1, {14, 14}, {3, 3}, {}, {}, same}), HasSubstr("winograd"));
+  EXPECT_THAT(kernel_of({"", 1, 64, 64, 1, {14, 14}, {1, 1}}), HasSubstr("1x1"));
+  EXPECT_THAT(kernel_of({"", 1, 64, 64, 1, {14, 14}, {3, 3}, {2, 2}, {}, same}),
+              HasSubstr("direct"));
+  EXPECT_THAT(kernel_of({"", 1, 3, 64, 1, {14, 14}, {3, 3}, {2, 2}, {}, same}), HasSubstr("stem"));
+  EXPECT_THAT(kernel_of({"", 1, 64, 64, 64, {14, 14}, {3, 3}, {}, {}, same}),
+              HasSubstr("depthwise"));
+  EXPECT_THAT(kernel_of({"", 1, 150, 210, 30, {6, 7}, {3, 3}}), HasSubstr("im2col"));
+}
+
+TEST(Conv, takes_its_kernel_from_the_weights) {
+  const OpCase op{.type = "Conv",
+                  .inputs = {random_floats({1, 2, 5, 5}), random_floats({3, 2, 3, 2})},
+                  .attributes = {{"auto_pad", std::string("SAME_UPPER")}, {"strides", Ints{2, 2}}}};
+  const auto outputs = outputs_of(op);
+  ASSERT_EQ(outputs.size(), 1u);
+  EXPECT_EQ(outputs[0].shape(), (Shape{1, 3, 3, 3}));
+}
+
+TEST(Conv, refuses_what_it_cannot_read) {
+  const Tensor x = random_floats({1, 4, 5, 5});
+  EXPECT_THAT(error_of({.type = "Conv", .inputs = {x, random_floats({3, 3, 3, 3})}}),
+              HasSubstr("weights [3,3,3,3] with group 1"));
+  EXPECT_THAT(error_of({.type = "Conv", .inputs = {x, random_floats({3, 4, 3})}}),
+              HasSubstr("needs rank 3"));
+  EXPECT_THAT(error_of({.type = "Conv", .inputs = {x, random_floats({3, 4, 7, 7})}}),
+              HasSubstr("the window needs 7"));
+  EXPECT_THAT(
+      error_of({.type = "Conv", .inputs = {x, random_floats({3, 4, 3, 3}), random_floats({2})}}),
+      HasSubstr("it needs 3 elements"));
+  EXPECT_THAT(error_of({.type = "Conv",
+                        .inputs = {x, random_floats({3, 4, 3, 3})},
+                        .attributes = {{"strides", Ints{0, 1}}}}),
+              HasSubstr("strides [0,1]"));
+}
+
+}  // namespace
+}  // namespace mini_infer

@@ -1,9 +1,20 @@
 #include "kernels/conv/conv_driver.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <limits>
 
 namespace mini_infer {
+
+std::int64_t l2_cache_bytes() {
+  constexpr std::int64_t kUsual = 1 << 20, kMost = 4 << 20;
+#if defined(_SC_LEVEL2_CACHE_SIZE)
+  static const std::int64_t bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  if (bytes >= 128 << 10) return std::min(bytes, kMost);
+#endif
+  return kUsual;
+}
 
 ConvEpilogue make_epilogue(const ConvArgs& args, std::int64_t first) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();

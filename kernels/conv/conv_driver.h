@@ -11,6 +11,9 @@ namespace mini_infer {
 
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
+// Bytes of a core's second-level cache, or a usual size where the system does not tell.
+std::int64_t l2_cache_bytes();
+
 // The epilogue for the output channels from `first` on.
 ConvEpilogue make_epilogue(const ConvArgs& args, std::int64_t first);
 

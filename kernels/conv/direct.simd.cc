@@ -55,6 +55,7 @@ template <int kStep, int kRows, int kPixels, int kBlocks>
         const float* source = plane + *tap;
 #pragma GCC unroll 2
         for (int k = 0; k < lanes; ++k, weights += kBlocks * kLanes) {
+          prefetch_weights<kBlocks * kLanes>(weights);
           multiply_add<kStep, kRows, kPixels, kBlocks>(source + k, b.source_row, weights, acc);
         }
       }

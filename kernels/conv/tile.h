@@ -106,6 +106,15 @@ MINI_INLINE void multiply_add(const float* source, std::ptrdiff_t source_row, co
   }
 }
 
+// Weights that come from beyond the L2 cache are used once or twice only: hardware prefetch, which
+// stops at pages, is too late for them.
+template <int kFloats>
+MINI_INLINE void prefetch_weights(const float* weights) {
+  constexpr int kLine = 16, kAhead = 1024;  // floats
+#pragma GCC unroll 4
+  for (int i = 0; i < kFloats; i += kLine) __builtin_prefetch(weights + kAhead + i, 0, 3);
+}
+
 // `width` cut into runs of at most `most` pixels, as equal as can be.
 struct Runs {
   int count, least, longer;

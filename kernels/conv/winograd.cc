@@ -11,6 +11,7 @@
 //
 // Lavin and Gray, arXiv 1509.09308; points: Barabasz et al., arXiv 1803.10986.
 #include <algorithm>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -25,8 +26,10 @@ namespace {
 
 constexpr int kPanelBlocks = 2;
 constexpr std::int64_t kCacheLineFloats = 16;
-// V and the products of a block of tiles.
-constexpr std::int64_t kBlockBytes = 1 << 20;
+// V and products of one block of tiles, at most, whatever it would save.
+constexpr std::int64_t kMostBlockBytes = 48 << 20;
+// Smaller blocks than this leave register tiles half empty.
+constexpr std::int64_t kFewestTiles = 12;
 // Fewer tiles than this for each thread: the transformed weights would be read too often.
 constexpr std::int64_t kLeastTiles = 24;
 
@@ -77,7 +80,9 @@ class WinogradConv final : public ConvAlgorithm {
         ic_blocks_(ceil_div(shape.ic, lanes_)),
         tiles_y_(ceil_div(shape.oh, variant_.out)),
         tiles_x_(ceil_div(shape.ow, variant_.out)),
-        tiles_(shape.n * tiles_y_ * tiles_x_) {}
+        tiles_(shape.n * tiles_y_ * tiles_x_) {
+    choose_blocks();
+  }
 
   const char* name() const noexcept override { return variant_.name; }
 
@@ -126,15 +131,52 @@ class WinogradConv final : public ConvAlgorithm {
   struct Plan {
     bool shared;
     std::int64_t block_tiles, blocks;
+    std::int64_t group;                        // panels computed before their products are used
     std::int64_t v_element, products_element;  // floats between elements e
   };
 
+  // Bytes that do not come from the L2 cache when blocks have `tiles` tiles and `panels` panels are
+  // computed before their products are used.
+  double traffic(std::int64_t tiles, std::int64_t group) const {
+    const auto bytes = [&](std::int64_t blocks) {
+      return static_cast<double>(elements_ * blocks * lanes_ * tiles) * sizeof(float);
+    };
+    const double v = bytes(ic_blocks_), products = bytes(kPanelBlocks * group);
+    const double u = static_cast<double>(packed_floats()) * sizeof(float);
+    const double cache = 0.6 * static_cast<double>(l2_cache_bytes());
+    // V is read once for each group of panels; what does not fit is also written and read once.
+    double moved = u;
+    if (v + products + u > cache) moved += u * 0.1;
+    if (v + products > cache) {
+      moved += v * (1 + static_cast<double>(ceil_div(panels(), group)));
+      if (products > cache / 2)
+        moved += 2 * products * static_cast<double>(ceil_div(panels(), group));
+    }
+    return moved * static_cast<double>(ceil_div(tiles_, tiles));
+  }
+
+  // Blocks and panels at once that move the fewest bytes, for one thread.
+  void choose_blocks() {
+    double least = std::numeric_limits<double>::infinity();
+    for (std::int64_t blocks = 1; blocks <= ceil_div(tiles_, kFewestTiles); ++blocks) {
+      const std::int64_t tiles = ceil_div(tiles_, blocks);
+      for (std::int64_t group = 1; group < 2 * panels(); group *= 2) {
+        const std::int64_t bytes = elements_ * (ic_blocks_ + kPanelBlocks * group) * lanes_ *
+                                   tiles * static_cast<std::int64_t>(sizeof(float));
+        if (bytes > kMostBlockBytes && (tiles > kFewestTiles || group > 1)) continue;
+        const double moved = traffic(tiles, group);
+        if (moved >= least) continue;
+        least = moved;
+        blocks_ = blocks;
+        group_ = std::min(group, panels());
+      }
+    }
+  }
+
   Plan plan(int threads) const {
-    const std::int64_t tile_bytes =
-        elements_ * (ic_blocks_ + kPanelBlocks) * lanes_ * static_cast<std::int64_t>(sizeof(float));
-    const std::int64_t most = std::max<std::int64_t>(kBlockBytes / tile_bytes, 14);
     Plan p{};
-    p.blocks = ceil_div(tiles_, most);
+    p.blocks = blocks_;
+    p.group = group_;
     if (threads > 1 && p.blocks < 4 * threads) {
       p.blocks = ceil_div(p.blocks, threads) * threads;
       p.shared = tiles_ < p.blocks * kLeastTiles;
@@ -143,7 +185,7 @@ class WinogradConv final : public ConvAlgorithm {
     p.block_tiles = ceil_div(tiles_, p.blocks);
     p.blocks = ceil_div(tiles_, p.block_tiles);
     p.v_element = spread(ic_blocks_ * p.block_tiles * lanes_);
-    p.products_element = spread(kPanelBlocks * p.block_tiles * lanes_);
+    p.products_element = spread(p.group * kPanelBlocks * p.block_tiles * lanes_);
     return p;
   }
 
@@ -232,7 +274,7 @@ class WinogradConv final : public ConvAlgorithm {
     out.weights = args.weights + first_oc * elements_ * s_.ic;
     out.out_channels =
         static_cast<int>(std::min(s_.oc, panels.last * kPanelBlocks * lanes_) - first_oc);
-    out.panels_at_once = 1;
+    out.panels_at_once = static_cast<int>(p.group);
     out.products = products;
     out.products_element = p.products_element;
     out.residual = args.residual == nullptr ? nullptr : args.residual + offset;
@@ -246,6 +288,7 @@ class WinogradConv final : public ConvAlgorithm {
   int lanes_;
   Variant variant_;
   std::int64_t elements_, ic_blocks_, tiles_y_, tiles_x_, tiles_;
+  std::int64_t blocks_ = 1, group_ = 1;
 };
 
 }  // namespace

@@ -149,6 +149,7 @@ template <int kPixels, int kBlocks>
     const int lanes = left < kLanes ? left : kLanes;
 #pragma GCC unroll 2
     for (int k = 0; k < lanes; ++k, weights += kBlocks * kLanes) {
+      prefetch_weights<kBlocks * kLanes>(weights);
       multiply_add<kLanes, 1, kPixels, kBlocks>(v + k, 0, weights, acc);
     }
   }

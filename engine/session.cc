@@ -49,6 +49,18 @@ ValueInfo value_info(const std::string& name, const Value& value) {
   return info;
 }
 
+// What inference knows of an output, and what the model states where it knows less.
+ValueInfo output_info(const GraphOutput& output, const Graph& graph, const ValueInfo& declared) {
+  ValueInfo info = value_info(output.name, graph.value(output.value));
+  if (!info.dims) info.dims = declared.dims;
+  if (!info.dims || !declared.dims || info.dims->size() != declared.dims->size()) return info;
+  for (std::size_t i = 0; i < info.dims->size(); ++i) {
+    DimInfo& dim = (*info.dims)[i];
+    if (dim.value < 0 && dim.name.empty()) dim = (*declared.dims)[i];
+  }
+  return info;
+}
+
 Status add_extra_outputs(Graph& graph, const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     const ValueId id = graph.find_value(name);
@@ -97,13 +109,17 @@ Result<Session> Session::load(ImportedModel&& imported, const SessionOptions& op
   for (const ValueId in : graph.inputs)
     impl->inputs.push_back(value_info(graph.value(in).name, graph.value(in)));
 
+  for (const GraphOutput& out : graph.outputs())
+    impl->outputs.push_back(value_info(out.name, graph.value(out.value)));
+
   NodeEvaluator evaluator(impl->engine.ops(), impl->engine.environment(),
                           impl->engine.memory_limit({}));
   PassContext context = impl->engine.pass_context(evaluator);
   MINI_TRY_ASSIGN(impl->load_passes, run_passes(graph, PassStage::kLoad, context,
                                                 {.disabled = options.disabled_passes}));
-  for (const GraphOutput& out : graph.outputs())
-    impl->outputs.push_back(value_info(out.name, graph.value(out.value)));
+  for (std::size_t i = 0; i < graph.outputs().size(); ++i) {
+    impl->outputs[i] = output_info(graph.outputs()[i], graph, impl->outputs[i]);
+  }
   impl->runner =
       std::make_unique<GraphRunner>(std::make_shared<const Graph>(std::move(graph)), impl->engine);
   return Session(std::move(impl));

@@ -17,7 +17,7 @@ namespace {
 struct Options {
   std::vector<std::string> folders;
   std::vector<std::string> filters;
-  std::string atol = "1e-7";
+  std::string atol;  // empty: the default
   TestOptions test;
   double timeout = 600;
   bool json = false;
@@ -89,8 +89,10 @@ Result<std::vector<std::string>> chosen_tests(const Options& options) {
 }
 
 int run(Options& options) {
-  options.test.atol_auto = options.atol == "auto";
-  if (!options.test.atol_auto) {
+  if (options.atol == "auto") {
+    options.test.magnitude = TestOptions::Magnitude::kAuto;
+  } else if (!options.atol.empty()) {
+    options.test.magnitude = TestOptions::Magnitude::kNone;
     const char* end = options.atol.data() + options.atol.size();
     const auto [used, error] = std::from_chars(options.atol.data(), end, options.test.atol);
     if (error != std::errc() || used != end || options.test.atol < 0) {
@@ -142,12 +144,12 @@ void add_test_command(CLI::App& app, Action& action) {
                    "allowed difference relative to the expected value")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
-  command
-      ->add_option("--atol", options->atol,
-                   "allowed absolute difference; auto = 1e-4 of the largest absolute value "
-                   "expected in an output, "
-                   "1e-2 of it for quantised and float16 models")
-      ->capture_default_str();
+  command->add_option(
+      "--atol", options->atol,
+      "allowed absolute difference: a number, or auto = 1e-4 of the largest absolute "
+      "value expected in an output (1e-2 of it for quantised and float16 models). "
+      "Default: 1e-6 of that value, the rounding of float32 sums in another order. "
+      "Except for a number, never less than ONNX's 1e-7");
   command->add_option("--threads", options->test.threads, "threads, 0 = all cores")
       ->check(CLI::NonNegativeNumber);
   command->add_option("--filter", options->filters, "only the tests whose path contains TEXT")

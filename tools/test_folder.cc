@@ -100,12 +100,25 @@ void fail_test(TestOutcome& outcome, std::string problem) {
   outcome.problems.push_back(std::move(problem));
 }
 
+double magnitude_factor(const TestOptions& options, const ModelInfo& model) {
+  constexpr double kRoundingOfSums = 1e-6;
+  switch (options.magnitude) {
+    case TestOptions::Magnitude::kNone:
+      return 0;
+    case TestOptions::Magnitude::kRounding:
+      return kRoundingOfSums;
+    case TestOptions::Magnitude::kAuto:
+      return auto_factor(model);
+  }
+  return 0;
+}
+
 void compare_outputs(const TensorMap& got, const TensorMap& want, const std::string& set,
                      const Session& session, const TestOptions& options, TestOutcome& outcome) {
   for (const auto& [name, expected] : want) {
     Tolerance tolerance{options.rtol, options.atol};
-    if (options.atol_auto)
-      tolerance.atol = auto_factor(session.model()) * largest_magnitude(expected);
+    const double factor = magnitude_factor(options, session.model());
+    tolerance.atol = std::max(tolerance.atol, factor * largest_magnitude(expected));
     const auto found = got.find(name);
     if (found == got.end()) {
       fail_test(outcome, set + ": output '" + name + "' is missing");
@@ -120,14 +133,27 @@ void compare_outputs(const TensorMap& got, const TensorMap& want, const std::str
   }
 }
 
+// Exporters store the data of a scalar input as a tensor of shape [1]; it is read as the scalar
+// that the model declares.
+void take_scalars(const Session& session, TensorMap& inputs, TestOutcome& outcome) {
+  for (const ValueInfo& input : session.inputs()) {
+    const auto it = inputs.find(input.name);
+    const bool scalar = input.dims && input.dims->empty();
+    if (!scalar || it == inputs.end() || it->second.shape() != Shape{1}) continue;
+    it->second = it->second.reshaped({});
+    outcome.notes.push_back("input '" + input.name + "': data of shape [1] read as a scalar");
+  }
+}
+
 void run_data_set(const Session& session, const fs::path& set, const TestOptions& options,
                   TestOutcome& outcome) {
   const std::string name = set.filename().string();
-  const Result<TensorMap> inputs = read_tensors(set, "input_", session.inputs());
+  Result<TensorMap> inputs = read_tensors(set, "input_", session.inputs());
   const Result<TensorMap> want = read_tensors(set, "output_", session.outputs());
   for (const Status& status : {inputs.status(), want.status()}) {
     if (!status.ok()) return fail_test(outcome, name + ": " + status.message());
   }
+  take_scalars(session, *inputs, outcome);
   const double start = now_seconds();
   const Result<TensorMap> got = session.run(*inputs);
   outcome.run_ms += (now_seconds() - start) * 1e3;

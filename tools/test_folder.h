@@ -16,8 +16,13 @@ enum class Verdict { kPassed, kFailed, kSkipped };
 struct TestOptions {
   double rtol = 1e-3;
   double atol = 1e-7;
-  bool atol_auto =
-      false;  // atol = the largest absolute value of an output times a factor, see auto_factor()
+  // At least this fraction of the largest absolute value expected in an output, see Magnitude.
+  enum class Magnitude {
+    kNone,      // atol as it is
+    kRounding,  // 1e-6: float32 sums in another order differ by that
+    kAuto,      // auto_factor(): trained models, other kernels
+  };
+  Magnitude magnitude = Magnitude::kRounding;
   int threads = 0;
 };
 

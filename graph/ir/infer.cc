@@ -30,41 +30,26 @@ InferInput describe(Value& value) {
           .contents = value.contents ? &*value.contents : nullptr};
 }
 
-// Which of two descriptions of one extent says more: a number beats a name, a name beats one that
-// was made up.
-const Dim& stronger(const Dim& inferred, const Dim& known) {
-  if (inferred.known()) return inferred;
-  if (known.known()) return known;
-  return inferred.made_up() ? known : inferred;
+// Tells of a shape that the model states and inference refutes.
+void report_conflict(const Value& value, const SymShape& inferred, const Node& node,
+                     const LogFn& log) {
+  if (!log || !value.shape) return;
+  const bool agree =
+      value.shape->rank() == inferred.rank() &&
+      std::equal(inferred.begin(), inferred.end(), value.shape->begin(),
+                 [](const Dim& a, const Dim& b) { return !a.known() || !b.known() || a == b; });
+  if (agree) return;
+  log(cat(node.str(), ": output '", value.name, "' has shape ", inferred.str(), "; the model says ",
+          value.shape->str(), ", which is ignored"));
 }
 
-// Merges what inference says into the value; what it says wins where both are numbers.
-void merge_shape(Value& value, const SymShape& inferred, const Node& node, const LogFn& log) {
-  if (!value.shape) {
-    value.shape = inferred;
-    return;
-  }
-  const bool conflict =
-      value.shape->rank() != inferred.rank() ||
-      !std::equal(inferred.begin(), inferred.end(), value.shape->begin(),
-                  [](const Dim& a, const Dim& b) { return !a.known() || !b.known() || a == b; });
-  if (conflict) {
-    if (log) {
-      log(cat(node.str(), ": output '", value.name, "' has shape ", inferred.str(),
-              "; the model says ", value.shape->str(), ", which is ignored"));
-    }
-    value.shape = inferred;
-    return;
-  }
-  for (std::size_t i = 0; i < inferred.rank(); ++i) {
-    (*value.shape)[i] = stronger(inferred[i], (*value.shape)[i]);
-  }
-}
-
+// What the model states about the shape of a computed value is never trusted: where inference knows
+// less, the shape depends on data.
 void merge(Value& value, InferOutput& inferred, const Node& node, const LogFn& log) {
   if (value.is_constant()) return;
   if (inferred.dtype != DType::kUndefined) value.dtype = inferred.dtype;
-  if (inferred.shape) merge_shape(value, *inferred.shape, node, log);
+  if (inferred.shape) report_conflict(value, *inferred.shape, node, log);
+  value.shape = std::move(inferred.shape);
   if (inferred.contents && inferred.contents->size() <= kMostContents) {
     value.contents = std::move(inferred.contents);
   }

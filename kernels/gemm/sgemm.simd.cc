@@ -18,6 +18,12 @@ constexpr int kRows = 8, kVectors = 3;
 constexpr int kRows = 4, kVectors = 2;
 #endif
 constexpr int kColumns = kVectors * kLanes;
+// Whether products take an element of a vector as a factor: then rows of A are loaded as vectors.
+#if defined(__aarch64__)
+constexpr bool kRowsByLane = true;
+#else
+constexpr bool kRowsByLane = false;
+#endif
 
 // How many steps of k ahead the operands are fetched; matters where they stream from the L3 cache.
 constexpr int kPrefetchA = 16, kPrefetchB = 8;
@@ -40,14 +46,14 @@ struct Tile {
 template <int MR, int NV>
 MINI_INLINE void multiply(const Tile& t, Vec (&sum)[MR * NV]) {
   constexpr int kSets = accumulator_sets(MR, NV);
-  const std::int64_t a_step = t.g.mr, b_step = t.g.b_step;
+  const std::int64_t depth = t.g.k, a_step = t.g.mr, b_step = t.g.b_step;
   const float* a = t.a;
   const float* b = t.b;
   Vec acc[kSets * MR * NV];
   MINI_UNROLL
   for (int i = 0; i < kSets * MR * NV; ++i) acc[i] = zero();
   std::int64_t k = 0;
-  for (; k + kSets <= t.g.k; k += kSets) {
+  for (; k + kSets <= depth; k += kSets) {
     MINI_UNROLL
     for (int set = 0; set < kSets; ++set) {
       if constexpr (kSets == 1) {
@@ -58,13 +64,16 @@ MINI_INLINE void multiply(const Tile& t, Vec (&sum)[MR * NV]) {
       Vec row_of_b[NV];
       MINI_UNROLL
       for (int j = 0; j < NV; ++j) row_of_b[j] = load(b + j * kLanes);
+      Vec a_group = zero();
       MINI_UNROLL
       for (int i = 0; i < MR; ++i) {
-        const Vec a_ik = broadcast(a[i]);
+        if (kRowsByLane && i % kLanes == 0 && i + kLanes <= MR) a_group = load(a + i);
+        const bool by_lane = kRowsByLane && i - i % kLanes + kLanes <= MR;
+        const Vec a_ik = by_lane ? a_group : broadcast(a[i]);
         MINI_UNROLL
         for (int j = 0; j < NV; ++j) {
           Vec& s = acc[(set * MR + i) * NV + j];
-          s = fma(a_ik, row_of_b[j], s);
+          s = by_lane ? fma_lane(a_ik, i % kLanes, row_of_b[j], s) : fma(a_ik, row_of_b[j], s);
         }
       }
       a += a_step;
@@ -72,7 +81,7 @@ MINI_INLINE void multiply(const Tile& t, Vec (&sum)[MR * NV]) {
     }
   }
   if constexpr (kSets > 1) {
-    for (; k < t.g.k; ++k, a += a_step, b += b_step) {
+    for (; k < depth; ++k, a += a_step, b += b_step) {
       MINI_UNROLL
       for (int i = 0; i < MR * NV; ++i) {
         acc[i] = fma(broadcast(a[i / NV]), load(b + i % NV * kLanes), acc[i]);

@@ -15,6 +15,18 @@
 #define MINI_UNROLL _Pragma("GCC unroll 64")
 #endif
 
+#if defined(__aarch64__)
+namespace xsimd {
+// xsimd 8.1 divides floats by an estimate of the reciprocal on NEON, which is off by several ulp
+// and fails for denormals.
+template <>
+inline batch<float, neon64>& batch<float, neon64>::operator/=(
+    batch<float, neon64> const& other) noexcept {
+  return *this = vdivq_f32(*this, other);
+}
+}  // namespace xsimd
+#endif
+
 namespace mini_infer::simd::MINI_ISA {
 
 using Arch = xsimd::MINI_XSIMD_ARCH;
@@ -87,6 +99,24 @@ MINI_INLINE Vec fnma(Vec a, Vec b, Vec c) {
   return vfmsq_f32(c, a, b);
 #else
   return c - a * b;
+#endif
+}
+
+// a[lane] * b + c; one instruction on NEON.
+MINI_INLINE Vec fma_lane(Vec a, int lane, Vec b, Vec c) {
+#if defined(__aarch64__)
+  switch (lane) {
+    case 0:
+      return vfmaq_laneq_f32(c, b, a, 0);
+    case 1:
+      return vfmaq_laneq_f32(c, b, a, 1);
+    case 2:
+      return vfmaq_laneq_f32(c, b, a, 2);
+    default:
+      return vfmaq_laneq_f32(c, b, a, 3);
+  }
+#else
+  return fma(broadcast(a.get(static_cast<std::size_t>(lane))), b, c);
 #endif
 }
 
@@ -187,7 +217,13 @@ MINI_INLINE Vec as_float(VecI x) { return xsimd::bitwise_cast<Vec>(x); }
 MINI_INLINE VecI as_int(Vec x) { return xsimd::bitwise_cast<VecI>(x); }
 
 MINI_INLINE Vec abs(Vec x) { return xsimd::abs(x); }
-MINI_INLINE Vec sqrt(Vec x) { return xsimd::sqrt(x); }
+MINI_INLINE Vec sqrt(Vec x) {
+#if defined(__aarch64__)
+  return vsqrtq_f32(x);  // xsimd 8.1 estimates
+#else
+  return xsimd::sqrt(x);
+#endif
+}
 // |magnitude| with the sign bit of `sign`; magnitude must not be negative.
 MINI_INLINE Vec with_sign(Vec magnitude, Vec sign) { return magnitude | (sign & Vec(-0.f)); }
 

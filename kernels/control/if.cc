@@ -13,15 +13,23 @@ Status infer(InferContext& c) {
   const Tensor* cond = c.constant(0);
   const std::optional<double> known = cond != nullptr ? single_number(*cond) : std::nullopt;
   std::vector<Graph> branches;
+  Status misfit;
   for (const char* name : {kThen, kElse}) {
     if (known && (*known != 0) != (name == kThen)) continue;
-    MINI_TRY_ASSIGN(Graph graph, infer_body(c, name, captured));
-    if (graph.outputs().size() < c.output_count()) {
-      return invalid_model(name, " has ", graph.outputs().size(), " outputs; the node has ",
+    // A branch that does not fit these shapes (Squeeze of an axis that is not 1) is one that will
+    // not be taken.
+    Result<Graph> graph = infer_body(c, name, captured);
+    if (!graph.ok()) {
+      misfit = graph.status();
+      continue;
+    }
+    if (graph->outputs().size() < c.output_count()) {
+      return invalid_model(name, " has ", graph->outputs().size(), " outputs; the node has ",
                            c.output_count());
     }
-    branches.push_back(std::move(graph));
+    branches.push_back(std::move(*graph));
   }
+  if (branches.empty()) return misfit;
   for (std::size_t i = 0; i < c.output_count(); ++i) {
     const Value& one = output_value(branches.front(), i);
     const Value& other = output_value(branches.back(), i);

@@ -11,8 +11,11 @@ MINI_INLINE void activate_array(const float* x, float* y, std::size_t n, Vec alp
   std::size_t i = 0;
   for (; i + kUnroll * kLanes <= n; i += kUnroll * kLanes) {
     Vec v[kUnroll];
+    MINI_UNROLL
     for (std::size_t j = 0; j < kUnroll; ++j) v[j] = load(x + i + j * kLanes);
+    MINI_UNROLL
     for (std::size_t j = 0; j < kUnroll; ++j) v[j] = activate<A>(v[j], alpha, beta);
+    MINI_UNROLL
     for (std::size_t j = 0; j < kUnroll; ++j) store(y + i + j * kLanes, v[j]);
   }
   for_each_vector(n - i, [&](std::size_t j, int lanes) {

@@ -32,9 +32,11 @@ MINI_INLINE void row(std::size_t n, float* y, LoadA&& load_a, LoadB&& load_b) {
   std::size_t i = 0;
   for (; i + kUnroll * kLanes <= n; i += kUnroll * kLanes) {
     Vec v[kUnroll];
+    MINI_UNROLL
     for (int j = 0; j < kUnroll; ++j) {
       v[j] = apply<K>(load_a(i + j * kLanes, kLanes), load_b(i + j * kLanes, kLanes));
     }
+    MINI_UNROLL
     for (int j = 0; j < kUnroll; ++j) store(y + i + j * kLanes, v[j]);
   }
   for (; i + kLanes <= n; i += kLanes) store(y + i, apply<K>(load_a(i, kLanes), load_b(i, kLanes)));

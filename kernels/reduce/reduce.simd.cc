@@ -35,9 +35,11 @@ template <Accumulate A>
 float row(const float* x, std::int64_t n) {
   constexpr int kUnroll = 4;
   Vec acc[kUnroll];
+  MINI_UNROLL
   for (int j = 0; j < kUnroll; ++j) acc[j] = start<A>();
   std::int64_t i = 0;
   for (; i + kUnroll * kLanes <= n; i += kUnroll * kLanes) {
+    MINI_UNROLL
     for (int j = 0; j < kUnroll; ++j) acc[j] = add_one<A>(acc[j], load(x + i + j * kLanes));
   }
   for (; i + kLanes <= n; i += kLanes) acc[0] = add_one<A>(acc[0], load(x + i));

@@ -32,9 +32,9 @@ struct PassContext {
 using PassFn = Result<int> (*)(Graph&, PassContext&);
 
 enum class PassStage {
-  kLoad,  // once for each model, shapes symbolic: what any engine could use
-  kPlan,  // once for each set of input shapes, on a copy of the graph with numbers for shapes: also
-          // layouts
+  kLoad,    // once for each model, shapes symbolic: what any engine could use
+  kPlan,    // once for each set of input shapes, on a copy of the graph with numbers for shapes
+  kLayout,  // once at the end of kPlan, when nothing else changes any more
 };
 
 struct Pass {
@@ -58,10 +58,11 @@ struct PassOptions {
   long long stop_after = -1;  // at most this many rewrites, all passes together; -1: no limit
 };
 
-// Runs the passes of one stage, the whole list again while it changes anything (a bounded number of
-// rounds). The load stage goes into subgraphs too; the plan stage does not, because whoever runs a
-// subgraph plans it for the shapes it gets. The graph is verified after each pass that changed it.
-// The reports are in the order of the pipeline, one for each line of the stage.
+// Runs the passes of kLoad or kPlan, the whole list again while it changes anything (a bounded
+// number of rounds); after kPlan those of kLayout. The load stage goes into subgraphs too; the plan
+// stage does not, because whoever runs a subgraph plans it for the shapes it gets. The graph is
+// verified after each pass that changed it. The reports are in the order of the pipeline, one for
+// each of its lines that were run.
 Result<std::vector<PassReport>> run_passes(Graph& graph, PassStage stage, PassContext& context,
                                            const PassOptions& options = {});
 

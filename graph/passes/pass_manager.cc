@@ -41,24 +41,22 @@ class Runner {
   Runner(PassStage stage, PassContext& context, const PassOptions& options)
       : stage_(stage), context_(context) {
     for (const Pass& pass : kPasses) {
-      if (pass.stage != stage) continue;
+      const bool last = stage == PassStage::kPlan && pass.stage == PassStage::kLayout;
+      if (pass.stage != stage && !last) continue;
       passes_.push_back(&pass);
       const auto& off = options.disabled;
       reports_.push_back({.name = std::string(pass.name),
-                          .stage = stage,
+                          .stage = pass.stage,
                           .disabled = std::find(off.begin(), off.end(), pass.name) != off.end()});
     }
   }
 
-  // Rounds over the list and the subgraphs until nothing changes. Returns the number of rewrites.
+  // Rounds over the list and the subgraphs until nothing changes, then the passes that come last.
+  // Returns the number of rewrites.
   Result<int> run(Graph& graph) {
     int total = 0;
     for (int round = 0; round < kMostRounds; ++round) {
-      int changes = 0;
-      for (std::size_t i = 0; i < passes_.size(); ++i) {
-        MINI_TRY_ASSIGN(const int rewrites, run_pass(i, graph));
-        changes += rewrites;
-      }
+      MINI_TRY_ASSIGN(int changes, run_passes_of(stage_, graph));
       if (stage_ == PassStage::kLoad) {
         MINI_TRY_ASSIGN(const int rewrites, run_subgraphs(graph));
         changes += rewrites;
@@ -66,12 +64,23 @@ class Runner {
       total += changes;
       if (changes == 0) break;
     }
-    return total;
+    MINI_TRY_ASSIGN(const int rewrites, run_passes_of(PassStage::kLayout, graph));
+    return total + rewrites;
   }
 
   std::vector<PassReport> take_reports() { return std::move(reports_); }
 
  private:
+  Result<int> run_passes_of(PassStage stage, Graph& graph) {
+    int total = 0;
+    for (std::size_t i = 0; i < passes_.size(); ++i) {
+      if (passes_[i]->stage != stage) continue;
+      MINI_TRY_ASSIGN(const int rewrites, run_pass(i, graph));
+      total += rewrites;
+    }
+    return total;
+  }
+
   Result<int> run_pass(std::size_t i, Graph& graph) {
     PassReport& report = reports_[i];
     if (report.disabled) return 0;

@@ -180,6 +180,17 @@ Status process(const Job& job, const std::string& file, Progress& progress, Json
   return ok();
 }
 
+// Labels for another number of classes are most likely the wrong file, or shifted by one.
+void check_labels(const Job& job) {
+  const std::vector<ValueInfo>& outputs = job.session.outputs();
+  if (job.labels.empty() || outputs.size() != 1 || !outputs[0].dims || outputs[0].dims->size() < 2)
+    return;
+  const std::int64_t classes = (*outputs[0].dims)[1].value;
+  if (classes <= 1 || static_cast<std::size_t>(classes) == job.labels.size()) return;
+  note(format("there are %zu labels, but output '%s' has %lld values", job.labels.size(),
+              outputs[0].name.c_str(), static_cast<long long>(classes)));
+}
+
 Status prepare(Job& job) {
   const Options& options = job.options;
   use_metadata(job.session.model().metadata, job.pixels);
@@ -191,6 +202,7 @@ Status prepare(Job& job) {
   job.labels = labels_of(job.session.model().metadata);
   if (!options.labels.empty()) {
     MINI_TRY_ASSIGN(job.labels, read_labels(options.labels));
+    check_labels(job);
   }
   return ok();
 }

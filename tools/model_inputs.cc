@@ -93,6 +93,11 @@ Shape closed_shape(const ValueInfo& input, const ShapeMap& shapes) {
   return shape;
 }
 
+Tensor as_declared(Tensor tensor, const ValueInfo& input) {
+  const bool scalar = input.dims && input.dims->empty();
+  return scalar && tensor.shape() == Shape({1}) ? tensor.reshaped({}) : tensor;
+}
+
 Result<Tensor> read_input(const std::string& value, const ValueInfo& input, const ShapeMap& shapes,
                           const PixelOptions& pixels) {
   std::error_code error;
@@ -104,7 +109,7 @@ Result<Tensor> read_input(const std::string& value, const ValueInfo& input, cons
   if (is_npy(bytes)) {
     Result<Tensor> tensor = parse_npy(bytes);
     if (!tensor.ok()) return tensor.status().at("'" + value + "'");
-    return tensor;
+    return as_declared(*std::move(tensor), input);
   }
   if (is_image(bytes)) {
     MINI_TRY_ASSIGN(const Image image, read_image(value));
@@ -113,7 +118,7 @@ Result<Tensor> read_input(const std::string& value, const ValueInfo& input, cons
     return make_tensor(image, plan);
   }
   Result<NamedTensor> read = read_tensor_file(value);
-  if (read.ok()) return std::move(read->tensor);
+  if (read.ok()) return as_declared(std::move(read->tensor), input);
   return Status(
       Code::kInvalidArgument,
       "'" + value + "' is no JPEG, PNG, .npy or TensorProto file: " + read.status().message());

@@ -29,6 +29,10 @@ const ValueInfo* find_value(const std::vector<ValueInfo>& values, const std::str
 // The declared shape with open dimensions taken as 1, unless `shapes` has one.
 Shape closed_shape(const ValueInfo& input, const ShapeMap& shapes);
 
+// A tensor of one element becomes a scalar where the input is declared as one: exporters and test
+// data mix [1] and [].
+Tensor as_declared(Tensor tensor, const ValueInfo& input);
+
 // What `value` names, for `input`: a picture, a .npy or a .pb file, told apart by their contents;
 // or a number, which fills the whole input.
 Result<Tensor> read_input(const std::string& value, const ValueInfo& input, const ShapeMap& shapes,

@@ -1,6 +1,8 @@
 // mini-infer demo: the program shows that it works, with a picture and a network that it carries.
 #include <mini_infer/session.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 
@@ -42,16 +44,22 @@ Status demo(const Options& options) {
   MINI_TRY_ASSIGN(const PictureInput plan, plan_picture(session.inputs()[0], {}, pixels, image));
   MINI_TRY_ASSIGN(const Tensor input, make_tensor(image, plan));
 
-  MINI_TRY(session.run(std::span(&input, 1)).status());  // makes the plan
-  const double start = now_seconds();
-  MINI_TRY_ASSIGN(const std::vector<Tensor> outputs, session.run(std::span(&input, 1)));
-  const double ms = (now_seconds() - start) * 1e3;
+  // The first run makes the plan.
+  constexpr int kRuns = 20;
+  std::vector<Tensor> outputs;
+  double seconds = HUGE_VAL;
+  for (int i = 0; i < kRuns; ++i) {
+    const double start = now_seconds();
+    MINI_TRY_ASSIGN(outputs, session.run(std::span(&input, 1)));
+    seconds = std::min(seconds, now_seconds() - start);
+  }
 
   constexpr std::size_t kTop = 3;
   const auto classes = top_classes(outputs[0], kTop, labels_of(session.model().metadata));
   std::printf("The picture shows a %s.\n%s%.2f ms for a picture of %dx%d pixels, %d thread%s, %s\n",
-              classes[0].label.c_str(), print_classes(classes).c_str(), ms, plan.width, plan.height,
-              session.threads(), session.threads() == 1 ? "" : "s", isa_name().c_str());
+              classes[0].label.c_str(), print_classes(classes).c_str(), seconds * 1e3, plan.width,
+              plan.height, kRuns, session.threads(), session.threads() == 1 ? "" : "s",
+              isa_name().c_str());
   return ok();
 }
 

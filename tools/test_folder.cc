@@ -11,6 +11,7 @@
 #include "graph/onnx/tensor_reader.h"
 #include "tools/common.h"
 #include "tools/compare.h"
+#include "tools/model_inputs.h"
 
 namespace mini_infer::tools {
 namespace {
@@ -133,15 +134,13 @@ void compare_outputs(const TensorMap& got, const TensorMap& want, const std::str
   }
 }
 
-// Exporters store the data of a scalar input as a tensor of shape [1]; it is read as the scalar
-// that the model declares.
 void take_scalars(const Session& session, TensorMap& inputs, TestOutcome& outcome) {
-  for (const ValueInfo& input : session.inputs()) {
-    const auto it = inputs.find(input.name);
-    const bool scalar = input.dims && input.dims->empty();
-    if (!scalar || it == inputs.end() || it->second.shape() != Shape{1}) continue;
-    it->second = it->second.reshaped({});
-    outcome.notes.push_back("input '" + input.name + "': data of shape [1] read as a scalar");
+  for (auto& [name, tensor] : inputs) {
+    const Shape before = tensor.shape();
+    tensor = as_declared(std::move(tensor), *find_value(session.inputs(), name));
+    if (tensor.shape() != before) {
+      outcome.notes.push_back("input '" + name + "': data of shape [1] read as a scalar");
+    }
   }
 }
 

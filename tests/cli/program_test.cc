@@ -1,0 +1,277 @@
+// The program as its user sees it: what it prints and the exit code.
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "encode.h"
+#include "tools/common.h"
+#include "tools/npy.h"
+
+namespace mini_infer::tools {
+namespace {
+
+using nlohmann::json;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::MatchesRegex;
+using testing::Not;
+
+const std::string kModel = MINI_SOURCE_DIR "/tools/demo/shapes.onnx";
+const std::string kStar = MINI_SOURCE_DIR "/tools/demo/star.png";
+
+std::string contents(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+class Program : public testing::Test {
+ protected:
+  Program()
+      : folder_(std::filesystem::temp_directory_path() /
+                ("mini-infer-test-" + std::to_string(getpid()))) {
+    std::filesystem::create_directories(folder_);
+  }
+  ~Program() override { std::filesystem::remove_all(folder_); }
+
+  // Runs the program with these arguments; out_ and err_ are what it printed.
+  int run(const std::string& arguments) {
+    const std::string command =
+        std::string(MINI_PROGRAM) + ' ' + arguments + " >" + file("out") + " 2>" + file("err");
+    const int state = std::system(command.c_str());
+    out_ = contents(file("out"));
+    err_ = contents(file("err"));
+    return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
+  }
+  json run_json(const std::string& arguments) {
+    EXPECT_EQ(run(arguments + " --json"), 0) << err_;
+    return json::parse(out_, nullptr, false);
+  }
+  std::string file(const std::string& name) const { return (folder_ / name).string(); }
+  std::string write(const std::string& name, const Bytes& bytes) const {
+    EXPECT_TRUE(write_bytes(file(name), bytes.data(), bytes.size()).ok());
+    return file(name);
+  }
+  // One line that begins with the program's name.
+  void expect_one_line(const std::string& what) const {
+    EXPECT_THAT(err_, HasSubstr(what));
+    EXPECT_TRUE(err_.starts_with("mini-infer: ")) << err_;
+    EXPECT_EQ(std::count(err_.begin(), err_.end(), '\n'), 1) << err_;
+  }
+
+  std::filesystem::path folder_;
+  std::string out_, err_;
+};
+
+TEST_F(Program, HelpEverywhereWithAnExample) {
+  for (const char* command : {"", "run", "test", "bench", "inspect", "ops", "demo"}) {
+    EXPECT_EQ(run(std::string(command) + " --help"), 0);
+    EXPECT_THAT(out_, HasSubstr("Example")) << command;
+    EXPECT_THAT(out_, HasSubstr(std::string("mini-infer ") + command)) << command;
+  }
+  EXPECT_EQ(run("--version"), 0);
+  EXPECT_THAT(out_, MatchesRegex("mini-infer [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+}
+
+TEST_F(Program, WrongUsageIsTwo) {
+  const std::pair<std::string, const char*> wrong[] = {
+      {"", "subcommand"},
+      {"dance", "dance"},
+      {"run", "MODEL"},
+      {"run " + kModel + " --bogus", "--bogus"},
+      {"bench", "MODEL"},
+      {"run " + kModel + " --preset best", "--preset"},
+      {"test . --atol some", "--atol takes a number or auto"},
+      {"run " + kModel + " --threads many", "--threads"},
+  };
+  for (const auto& [arguments, what] : wrong) {
+    EXPECT_EQ(run(arguments), 2) << arguments;
+    expect_one_line(what);
+  }
+}
+
+TEST_F(Program, FailedWorkIsOne) {
+  const std::string text = write("text.txt", Bytes(10, std::byte{'x'}));
+  const std::pair<std::string, const char*> failing[] = {
+      {"run /nowhere/model.onnx", "/nowhere/model.onnx"},
+      {"inspect " + text, "text.txt"},
+      {"bench /nowhere/model.onnx", "/nowhere/model.onnx"},
+      {"test /nowhere", "/nowhere"},
+      {"test " + folder_.string(), "no model.onnx"},
+      {"run " + kModel + " /nowhere/cat.jpg", "/nowhere/cat.jpg"},
+      {"run " + kModel + ' ' + text, "neither a JPEG nor a PNG"},
+      {"run " + kModel, "input image (float32 [1,3,64,64]) has no value"},
+      {"run " + kModel + " --input picture=" + kStar, "no input 'picture'"},
+      {"run " + kModel + ' ' + kStar + " --labels /nowhere/labels", "/nowhere/labels"},
+      {"run " + kModel + " --shape 1x3xbig " + kStar, "1x3xbig"},
+  };
+  for (const auto& [arguments, what] : failing) {
+    EXPECT_EQ(run(arguments), 1) << arguments;
+    expect_one_line(what);
+  }
+}
+
+TEST_F(Program, DemoNamesTheShape) {
+  EXPECT_EQ(run("demo"), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("The picture shows a star."));
+  EXPECT_THAT(out_, HasSubstr(" ms "));
+  EXPECT_EQ(err_, "");
+}
+
+TEST_F(Program, RunClassifiesAPicture) {
+  EXPECT_EQ(run("run " + kModel + ' ' + kStar), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("160x160 -> 64x64"));
+  EXPECT_THAT(out_, HasSubstr("3  star"));
+  const json result = run_json("run " + kModel + ' ' + kStar + " --threads 1 --top 2");
+  EXPECT_EQ(result["threads"], 1);
+  ASSERT_EQ(result["results"][0]["top"].size(), 2U);
+  EXPECT_EQ(result["results"][0]["top"][0]["label"], "star");
+  EXPECT_GT(result["results"][0]["top"][0]["probability"], 0.8);
+  EXPECT_EQ(result["results"][0]["outputs"][0]["shape"], json({1, 8}));
+}
+
+TEST_F(Program, RunGoesOnAfterABrokenPicture) {
+  EXPECT_EQ(run("run " + kModel + " /nowhere/cat.jpg " + kStar), 1);
+  expect_one_line("/nowhere/cat.jpg");
+  EXPECT_THAT(out_, HasSubstr("star"));
+}
+
+TEST_F(Program, RunWritesAndReadsNpy) {
+  EXPECT_EQ(run("run " + kModel + ' ' + kStar + " --output " + file("out1")), 0) << err_;
+  const Result<Bytes> npy = read_bytes(file("out1/probabilities.npy"));
+  ASSERT_TRUE(npy.ok());
+  const Result<Tensor> tensor = parse_npy(*npy);
+  ASSERT_TRUE(tensor.ok());
+  EXPECT_EQ(tensor->shape(), Shape({1, 8}));
+  EXPECT_GT(tensor->data<float>()[3], 0.8F);
+
+  ASSERT_TRUE(write_npy(file("in.npy"), Tensor(DType::kFloat32, {1, 3, 64, 64})).ok());
+  EXPECT_EQ(run("run " + kModel + " --input image=" + file("in.npy") + " --top 0"), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("probabilities  float32 [1,8]  min "));
+  EXPECT_EQ(run("run " + kModel + " --input 0.5"), 0) << err_;
+
+  ASSERT_TRUE(write_npy(file("wrong.npy"), Tensor(DType::kFloat32, {1, 3, 64, 63})).ok());
+  EXPECT_EQ(run("run " + kModel + " --input image=" + file("wrong.npy")), 1);
+  expect_one_line("[1,3,64,63]");
+  ASSERT_TRUE(write_npy(file("wrong.npy"), Tensor(DType::kFloat64, {1, 3, 64, 64})).ok());
+  EXPECT_EQ(run("run " + kModel + " --input image=" + file("wrong.npy")), 1);
+  expect_one_line("float64");
+}
+
+TEST_F(Program, BenchReportsItsFields) {
+  const json result = run_json("bench " + kModel + " --seconds 0.05 --threads 1 --profile");
+  for (const char* field :
+       {"model", "threads", "isa", "load_ms", "first_ms", "min_ms", "median_ms", "p95_ms",
+        "iterations", "gflop", "gflops", "peak_rss_mb", "arena_mb", "weights_mb"}) {
+    EXPECT_TRUE(result.contains(field)) << field;
+  }
+  EXPECT_LE(result["min_ms"], result["median_ms"]);
+  EXPECT_LE(result["median_ms"], result["p95_ms"]);
+  EXPECT_GE(result["iterations"], 5);
+  EXPECT_GT(result["gflop"], 0.001);
+  double steps = 0;
+  for (const json& step : result["steps"]) steps += step["ms"].get<double>();
+  EXPECT_GT(steps, 0);
+  EXPECT_LE(steps, result["profiled_ms"].get<double>() * 1.001);
+}
+
+TEST_F(Program, ProfileRowsAddUpToTheTotal) {
+  EXPECT_EQ(run("bench " + kModel + " --seconds 0.05 --profile"), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("GFLOP/s"));
+  EXPECT_THAT(out_, HasSubstr("total"));
+  EXPECT_THAT(out_, HasSubstr("100.0 %"));
+}
+
+TEST_F(Program, InspectSaysWhatAModelIs) {
+  EXPECT_EQ(run("inspect " + kModel), 0) << err_;
+  for (const char* what : {"opset 13", "input   image (float32 [1,3,64,64])",
+                           "output  probabilities", "Conv", "MACs", "passes"}) {
+    EXPECT_THAT(out_, HasSubstr(what));
+  }
+  const json result = run_json("inspect " + kModel);
+  EXPECT_EQ(result["operators"]["Conv"], 5);
+  EXPECT_EQ(result["metadata"]["mini_infer.preset"], "pm1");
+  EXPECT_GT(result["parameters"], 1000);
+  EXPECT_FALSE(result["plan"]["steps"].empty());
+}
+
+TEST_F(Program, OpsListsOperators) {
+  EXPECT_EQ(run("ops"), 0);
+  EXPECT_THAT(out_, HasSubstr("Conv"));
+  EXPECT_THAT(out_, HasSubstr("operators\n"));
+  EXPECT_GT(run_json("ops").size(), 5U);
+}
+
+// A backend-test folder with the demo's network: input_0.pb and output_0.pb are written field by
+// field.
+class BackendTest : public Program {
+ protected:
+  // A TensorProto of floats with small extents.
+  static Bytes tensor_pb(const std::vector<int>& dims, const std::vector<float>& values) {
+    std::string pb;
+    const auto varint = [&](std::size_t n) {
+      for (; n > 127; n >>= 7) pb += static_cast<char>(n | 128);
+      pb += static_cast<char>(n);
+    };
+    for (const int dim : dims) {
+      pb += '\x08';
+      varint(static_cast<std::size_t>(dim));
+    }
+    pb += "\x10\x01\x4a";  // data_type float, raw_data
+    varint(values.size() * 4);
+    pb.append(reinterpret_cast<const char*>(values.data()), values.size() * 4);
+    const auto* begin = reinterpret_cast<const std::byte*>(pb.data());
+    return {begin, begin + pb.size()};
+  }
+
+  std::string make_test(const std::string& name, float shift) {
+    const std::filesystem::path set = folder_ / "tests" / name / "test_data_set_0";
+    std::filesystem::create_directories(set);
+    std::filesystem::copy_file(kModel, set.parent_path() / "model.onnx");
+    write("tests/" + name + "/test_data_set_0/input_0.pb",
+          tensor_pb({1, 3, 64, 64}, std::vector<float>(3 * 64 * 64, 0.25F)));
+    EXPECT_EQ(run("run " + kModel + " --input 0.25 --output " + file("expected")), 0);
+    const Result<Bytes> npy = read_bytes(file("expected/probabilities.npy"));
+    EXPECT_TRUE(npy.ok());
+    const Result<Tensor> tensor = parse_npy(*npy);
+    std::vector<float> values(tensor->data<float>(), tensor->data<float>() + 8);
+    values[5] += shift;
+    write("tests/" + name + "/test_data_set_0/output_0.pb", tensor_pb({1, 8}, values));
+    return file("tests");
+  }
+};
+
+TEST_F(BackendTest, PassedFailedSkipped) {
+  make_test("right", 0);
+  make_test("wrong", 0.5F);
+  const std::string tests = make_test("broken", 0);
+  write("tests/broken/model.onnx", Bytes(100, std::byte{1}));
+  std::filesystem::create_directories(folder_ / "tests/empty");
+  std::filesystem::copy_file(kModel, folder_ / "tests/empty/model.onnx");
+
+  EXPECT_EQ(run("test " + tests), 1);
+  EXPECT_THAT(out_, EndsWith("\n1 passed, 2 failed, 1 skipped\n"));
+  EXPECT_THAT(out_, HasSubstr("wrong: test_data_set_0: output 'probabilities': "));
+  EXPECT_THAT(out_, HasSubstr("the worst at [0,5]"));
+  EXPECT_THAT(out_, HasSubstr("broken: "));
+  EXPECT_EQ(run("test " + tests + " --filter right"), 0);
+  EXPECT_EQ(out_, "1 passed, 0 failed, 0 skipped\n");
+  EXPECT_EQ(run("test " + tests + " --filter wrong --atol 1"), 0);
+  EXPECT_EQ(run("test " + tests + " --filter right --atol auto --rtol 0 --in-process --threads 1"),
+            0)
+      << out_;
+  EXPECT_EQ(run("test " + tests + " --json"), 1);
+  const json result = json::parse(out_, nullptr, false);
+  EXPECT_EQ(result["failed"], 2);
+  EXPECT_EQ(result["tests"].size(), 4U);
+}
+
+}  // namespace
+}  // namespace mini_infer::tools

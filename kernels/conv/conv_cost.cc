@@ -1,0 +1,59 @@
+#include "kernels/conv/conv_cost.h"
+
+#include <algorithm>
+
+#include "kernels/conv/conv_driver.h"
+
+namespace mini_infer {
+namespace {
+
+// Pixels of a full register tile, as kernels/conv/tile.h has them.
+std::int64_t tile_pixels(int lanes) { return lanes == 16 ? 14 : lanes == 8 ? 6 : 8; }
+
+// How much longer `width` pixels take than full tiles would: fewer than 4 pixels wait for the
+// latency of multiply-adds.
+double tile_loss(std::int64_t width, int lanes) {
+  const double pixels =
+      static_cast<double>(width) / static_cast<double>(ceil_div(width, tile_pixels(lanes)));
+  return std::max(1.0, 4 / pixels);
+}
+
+// Few weights are read from the caches at about 60 GB/s where there are 100 G multiply-adds/s, many
+// at 20 GB/s.
+double weight_cost(double floats, int lanes) {
+  constexpr double kFewBytes = 2 << 20;
+  const double bytes = floats * sizeof(float);
+  return lanes * (0.1 * std::min(bytes, kFewBytes) + 0.3 * std::max(bytes - kFewBytes, 0.0));
+}
+
+double padded_channels(std::int64_t channels, int lanes) {
+  return static_cast<double>(ceil_div(channels, lanes) * lanes);
+}
+
+}  // namespace
+
+double direct_conv_cost(const ConvShape& s, Isa isa) {
+  const int lanes = isa_lanes(isa);
+  const bool flat = s.kh == 1 && s.kw == 1;
+  // Two rows of narrow maps share a tile.
+  const std::int64_t width = flat ? s.oh * s.ow : s.ow <= tile_pixels(lanes) / 2 ? 2 * s.ow : s.ow;
+  const double oc = padded_channels(s.oc, lanes);
+  const double weights = oc * static_cast<double>(s.ic / s.groups * s.kh * s.kw);
+  return weights * static_cast<double>(s.n * s.oh * s.ow) * tile_loss(width, lanes) +
+         weight_cost(weights, lanes);
+}
+
+double winograd_conv_cost(const ConvShape& s, int tile, Isa isa) {
+  // Vector operations of the transforms of a tile, in multiply-adds.
+  const double input_work = tile == 4 ? 400 : 150, output_work = tile == 4 ? 350 : 120;
+  const int lanes = isa_lanes(isa);
+  const std::int64_t tiles = s.n * ceil_div(s.oh, tile) * ceil_div(s.ow, tile);
+  const double elements = static_cast<double>((tile + 2) * (tile + 2));
+  const double oc = padded_channels(s.oc, lanes), ic = padded_channels(s.ic, lanes);
+  const double weights = elements * oc * static_cast<double>(s.ic);
+  return static_cast<double>(tiles) *
+             (weights * tile_loss(tiles, lanes) + input_work * ic + output_work * oc) +
+         weight_cost(weights, lanes);
+}
+
+}  // namespace mini_infer

@@ -1,0 +1,16 @@
+// Which of the algorithms that can compute a convolution is likely to be the fastest: estimates
+// from its extents alone.
+#pragma once
+
+#include "kernels/conv/conv_shape.h"
+#include "kernels/simd/isa.h"
+
+namespace mini_infer {
+
+// Time on one thread, counted in multiply-adds of full register tiles: comparable between
+// algorithms, on one instruction set.
+double direct_conv_cost(const ConvShape& shape, Isa isa);
+// F(tile x tile, 3 x 3), tile = 4 or 2.
+double winograd_conv_cost(const ConvShape& shape, int tile, Isa isa);
+
+}  // namespace mini_infer

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "kernels/conv/conv_algorithm.h"
+#include "kernels/conv/conv_cost.h"
 #include "kernels/conv/conv_task.h"
 #include "kernels/conv/expanded_conv.h"
 #include "kernels/conv/reference_kernel.h"
@@ -37,21 +38,13 @@ struct Algorithm {
 
 std::string text(const char* reason) { return reason != nullptr ? reason : ""; }
 
-// Winograd pays where tiles of 4x4 outputs fill the map and channels fill the vectors.
-std::string winograd4_declines(const ConvTask& task, const ConvShape& s) {
-  constexpr std::int64_t kLeastChannels = 16, kLeastMap = 10;
+// Winograd must be worth its transforms and its larger weights.
+std::string winograd_declines(const ConvTask& task, const ConvShape& s, int tile) {
   if (const char* why = winograd_conv_declines(s, task.isa)) return why;
   if (!task.constant_weights) return "the weights are not constant";
-  if (s.ic < kLeastChannels || s.oc < kLeastChannels) return "few channels";
-  if (std::min(s.oh, s.ow) < kLeastMap) return "a small map";
-  return "";
-}
-std::string winograd2_declines(const ConvTask& task, const ConvShape& s) {
-  constexpr std::int64_t kLeastChannels = 16, kLeastMap = 4;
-  if (const char* why = winograd_conv_declines(s, task.isa)) return why;
-  if (!task.constant_weights) return "the weights are not constant";
-  if (s.ic < kLeastChannels || s.oc < kLeastChannels) return "few channels";
-  if (std::min(s.oh, s.ow) < kLeastMap) return "a small map";
+  const double cost = winograd_conv_cost(s, tile, task.isa);
+  const double other = winograd_conv_cost(s, tile == 4 ? 2 : 4, task.isa);
+  if (cost > std::min(other, direct_conv_cost(s, task.isa))) return "it would take longer";
   return "";
 }
 
@@ -62,8 +55,12 @@ constexpr Algorithm kAlgorithms[] = {
     {"one filter for each channel", Layout::kBlocked,
      [](const ConvTask& t, const ConvShape& s) { return text(depthwise_conv_declines(s, t.isa)); },
      make_depthwise_conv},
-    {"3x3, stride 1, a large map", Layout::kBlocked, winograd4_declines, make_winograd4_conv},
-    {"3x3, stride 1, a small map", Layout::kBlocked, winograd2_declines, make_winograd2_conv},
+    {"3x3, stride 1, a large map", Layout::kBlocked,
+     [](const ConvTask& t, const ConvShape& s) { return winograd_declines(t, s, 4); },
+     make_winograd4_conv},
+    {"3x3, stride 1, a small map", Layout::kBlocked,
+     [](const ConvTask& t, const ConvShape& s) { return winograd_declines(t, s, 2); },
+     make_winograd2_conv},
     {"any kernel", Layout::kBlocked,
      [](const ConvTask& t, const ConvShape& s) { return text(direct_conv_declines(s, t.isa)); },
      make_direct_conv},

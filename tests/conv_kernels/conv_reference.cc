@@ -7,6 +7,8 @@
 #include <limits>
 #include <random>
 
+#include "kernels/conv/direct.simd.h"
+
 namespace mini_infer::conv_test {
 namespace {
 
@@ -174,7 +176,11 @@ std::vector<float> run_conv(const ConvAlgorithm& conv, const Problem& p, Isa isa
 std::vector<Isa> supported_isas() {
   std::vector<Isa> isas;
   for (int i = 0; i < static_cast<int>(Isa::count); ++i) {
-    if (isa_supported(static_cast<Isa>(i))) isas.push_back(static_cast<Isa>(i));
+    const Isa isa = static_cast<Isa>(i);
+    const auto same = [&](Isa other) {
+      return simd::direct_conv_f32.get(isa) == simd::direct_conv_f32.get(other);
+    };
+    if (isa_supported(isa) && std::none_of(isas.begin(), isas.end(), same)) isas.push_back(isa);
   }
   return isas;
 }

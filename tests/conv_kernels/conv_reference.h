@@ -45,6 +45,7 @@ enum class InputLayout { kBlocked, kPlain };
 std::vector<float> run_conv(const ConvAlgorithm& conv, const Problem& p, Isa isa, int threads,
                             InputLayout layout);
 
+// Those with float kernels of their own.
 std::vector<Isa> supported_isas();
 
 }  // namespace mini_infer::conv_test

@@ -18,6 +18,7 @@ std::size_t whole_lines(std::size_t floats) {
 constexpr std::int64_t kMostRowsPerTask = 16;
 
 GemmPlan plan_step(const RecurrentParams& p, std::int64_t rows, std::int64_t gates) {
+  if (rows * gates * p.H == 0) return {};
   const GemmShape shape{.m = rows, .n = gates * p.H, .k = p.H, .b = GemmSource::kPacked};
   return plan_gemm(shape, p.tasks() > 1 ? 1 : p.threads, p.isa);
 }
@@ -162,6 +163,20 @@ void run_task(const Run& r, std::int64_t task) {
   }
 }
 
+// Where there is no time step, the last states are the initial ones, or zero.
+void keep_states(const KernelContext& k, const RecurrentParams& p) {
+  const std::int64_t count = p.D * p.B * p.H;
+  for (const auto &[output, input] : {std::pair{kYh, kInitialH}, std::pair{kYc, kInitialC}}) {
+    float* last = k.output<float>(output);
+    if (last == nullptr || count == 0) continue;
+    if (const float* initial = k.input<float>(input)) {
+      store_row(last, initial, count);
+    } else {
+      std::fill_n(last, count, 0.f);
+    }
+  }
+}
+
 Status run(const KernelContext& k, const RecurrentParams& p, CellFn cell) {
   const auto* lengths = k.input<std::int32_t>(kSequenceLens);
   for (std::int64_t b = 0; b < p.B && lengths != nullptr; ++b) {
@@ -169,6 +184,10 @@ Status run(const KernelContext& k, const RecurrentParams& p, CellFn cell) {
       return invalid_model("sequence length ", lengths[b], " of batch element ", b,
                            " is outside of [0,", p.T, "]");
     }
+  }
+  if (p.T * p.B * p.H == 0) {
+    keep_states(k, p);
+    return ok();
   }
   const Run r{k, p, cell, reinterpret_cast<float*>(k.scratch)};
   for (std::int64_t d = 0; d < p.D; ++d) multiply_inputs(r, d);
@@ -321,10 +340,12 @@ Result<PreparedKernel> prepare_recurrent(PrepareContext& c, const CellKind& kind
   p.linear_before_reset = c.integer("linear_before_reset", 0) != 0;
   p.input_forget = c.integer("input_forget", 0) != 0;
   p.rows_per_task = std::clamp<std::int64_t>(p.B, 1, kMostRowsPerTask);
-  p.input_product = plan_gemm(
-      {.m = p.T * p.B, .n = p.columns(), .k = p.I, .b = GemmSource::kPacked}, p.threads, p.isa);
   // The gates of all time steps, the biggest part of scratch memory, must be countable.
+  MINI_TRY(checked_bytes(DType::kFloat64, Shape{p.T, p.B}).status());
   MINI_TRY(checked_bytes(DType::kFloat64, Shape{p.D, p.T, p.B, p.columns()}).status());
+  if (p.T * p.B * p.H > 0)
+    p.input_product = plan_gemm(
+        {.m = p.T * p.B, .n = p.columns(), .k = p.I, .b = GemmSource::kPacked}, p.threads, p.isa);
   std::size_t scratch = 0;
   MINI_TRY(prepare_directions(c, kind, p, scratch));
   PreparedKernel kernel;

@@ -101,7 +101,22 @@ TEST(PassManager, GoesIntoSubgraphsAndPutsCopiesBack) {
   }
 }
 
-TEST(PassManager, HasNoPassTwiceInOneStageNameList) {
+TEST(PassManager, LeavesBranchesThatDoNotFitAlone) {
+  GraphBuilder inner;
+  const ValueId captured = inner.graph().add_input("captured", DType::kFloat32, {});
+  inner.output(inner.node("Squeeze", {inner.node("Identity", {captured}), inner.ints({1})}));
+  const auto body = std::make_shared<const Graph>(inner.graph());
+  GraphBuilder outer;
+  const ValueId condition = outer.input({}, DType::kBool), x = outer.input({2, 3});
+  const ValueId y =
+      outer.node("Unknown", {condition, x}, {{"then_branch", body}, {"else_branch", body}});
+  outer.output(y);
+  outer.graph().node(outer.graph().producer(y)).captures = 1;
+  run_stage(outer.graph(), PassStage::kLoad);
+  EXPECT_EQ(*outer.graph().attribute<GraphPtr>(output_node_id(outer.graph()), "then_branch"), body);
+}
+
+TEST(PassManager, NamesEachPassWithAVerb) {
   for (const Pass& pass : all_passes()) {
     EXPECT_NE(pass.run, nullptr);
     EXPECT_THAT(std::string(pass.name),

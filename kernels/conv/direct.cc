@@ -165,6 +165,7 @@ class DirectConv final : public ConvAlgorithm {
     b.source = in_place_ ? input_of(args.input, unit) + unit.rows.first * lanes_ : window;
     b.source_plane = source_plane();
     b.source_row = window_.output_row();
+    b.step = lanes_;
     b.taps = taps_.data();
     b.tap_count = static_cast<int>(taps_.size());
     b.channels = static_cast<int>(group_ic_);

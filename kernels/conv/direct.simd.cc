@@ -44,7 +44,7 @@ template <int kStep, int kRows, int kPixels, int kBlocks>
   const float* plane = at.source;
   const float* weights = at.weights;
   const std::ptrdiff_t* const taps_end = b.taps + b.tap_count;
-  if constexpr (kStep == 1) {
+  if constexpr (kStep != kLanes) {  // plain: one channel a tap
     for (const std::ptrdiff_t* tap = b.taps; tap != taps_end; ++tap, weights += kBlocks * kLanes) {
       multiply_add<kStep, kRows, kPixels, kBlocks>(plane + *tap, b.source_row, weights, acc);
     }
@@ -132,6 +132,12 @@ void run_block(const DirectBlock& b) {
 }  // namespace
 
 void direct_conv_f32(const DirectBlock& block) { run_block<kLanes>(block); }
-void direct_conv_plain_f32(const DirectBlock& block) { run_block<1>(block); }
+void direct_conv_plain_f32(const DirectBlock& block) {
+  if (block.step == 1) {
+    run_block<1>(block);
+  } else {
+    run_block<2>(block);
+  }
+}
 
 }  // namespace mini_infer::simd::MINI_ISA

@@ -14,6 +14,7 @@ struct DirectBlock {
   const float* source;
   std::ptrdiff_t source_plane;
   std::ptrdiff_t source_row;
+  int step;  // c for NCHWc; 1 or 2 for plain sources
   const std::ptrdiff_t* taps;
   int tap_count;
   int channels;  // input channels that exist, >= 1
@@ -29,10 +30,10 @@ struct DirectBlock {
 
 namespace simd {
 
-// step = c: the source is NCHWc.
+// The source is NCHWc.
 MINI_SIMD_KERNEL(direct_conv_f32, void(const DirectBlock& block))
-// step = 1: the source is planes of plain rows; a tap is an input channel and a place in the
-// kernel; channels == 1.
+// The source is planes of plain rows; a tap is an input channel and a place in the kernel;
+// channels == 1.
 MINI_SIMD_KERNEL(direct_conv_plain_f32, void(const DirectBlock& block))
 
 }  // namespace simd

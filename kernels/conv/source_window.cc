@@ -41,16 +41,18 @@ void copy_pixels(const float* from, std::int64_t count, std::int64_t stride, int
 
 }  // namespace
 
-SourceWindow::SourceWindow(const ConvShape& shape, std::int64_t out_rows, int lanes)
+SourceWindow::SourceWindow(const ConvShape& shape, std::int64_t out_rows, int lanes,
+                           Columns columns)
     : shape_(shape),
       lanes_(lanes),
-      phases_(std::min(shape.stride_w, window_width(shape))),
-      pitch_(ceil_div(window_width(shape), shape.stride_w)),
+      modulus_(columns == Columns::kSorted ? shape.stride_w : 1),
+      phases_(std::min(modulus_, window_width(shape))),
+      pitch_(ceil_div(window_width(shape), modulus_)),
       rows_((out_rows - 1) * shape.stride_h + kernel_extent_h(shape)),
       row_(phases_ * pitch_ * lanes),
       phase_used_(static_cast<std::size_t>(phases_), 0) {
   for (std::int64_t kx = 0; kx < shape.kw; ++kx) {
-    phase_used_[static_cast<std::size_t>(kx * shape.dilation_w % shape.stride_w)] = 1;
+    phase_used_[static_cast<std::size_t>(kx * shape.dilation_w % modulus_)] = 1;
   }
 }
 
@@ -67,15 +69,14 @@ std::int64_t SourceWindow::rows_within(const ConvShape& shape, std::int64_t plan
 
 std::ptrdiff_t SourceWindow::tap(std::int64_t ky, std::int64_t kx) const {
   const std::int64_t column = kx * shape_.dilation_w;
-  return ky * shape_.dilation_h * row_ +
-         (column % shape_.stride_w * pitch_ + column / shape_.stride_w) * lanes_;
+  return ky * shape_.dilation_h * row_ + (column % modulus_ * pitch_ + column / modulus_) * lanes_;
 }
 
 void SourceWindow::copy_row(const float* input_row, float* row) const {
   for (std::int64_t phase = 0; phase < phases_; ++phase, row += pitch_ * lanes_) {
     if (!phase_used_[static_cast<std::size_t>(phase)]) continue;
     // Columns j with 0 <= j * stride + offset < iw.
-    const std::int64_t offset = phase - shape_.pad_left, stride = shape_.stride_w;
+    const std::int64_t offset = phase - shape_.pad_left, stride = modulus_;
     const std::int64_t begin = offset >= 0 ? 0 : std::min(pitch_, ceil_div(-offset, stride));
     const std::int64_t end = offset >= shape_.iw
                                  ? begin

@@ -1,9 +1,9 @@
-// The part of an image that a block of output rows reads, copied with its borders to scratch,
-// columns sorted by their remainder modulo the stride: after that every tap is a fixed distance and
-// neighbouring outputs read neighbouring pixels.
+// The part of an image that a block of output rows reads, copied with its borders to scratch.
+// Columns can be sorted by their remainder modulo the stride: then every tap is a fixed distance
+// and neighbouring outputs read neighbouring pixels.
 //
-//   window: [planes][rows][phases][pitch] pixels of `lanes` floats;  input column ix = j * stride_w
-//   + phase - pad_left
+//   window: [planes][rows][phases][pitch] pixels of `lanes` floats, where
+//   input column ix = j * phases + phase - pad_left
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,11 @@ namespace mini_infer {
 
 class SourceWindow {
  public:
+  enum class Columns { kSorted, kInOrder };
+
   // Windows for at most `out_rows` rows of output; pixels have `lanes` floats.
-  SourceWindow(const ConvShape& shape, std::int64_t out_rows, int lanes);
+  SourceWindow(const ConvShape& shape, std::int64_t out_rows, int lanes,
+               Columns columns = Columns::kSorted);
 
   // Output rows whose window for `planes` planes fits in `bytes`, at least 1, chosen so that blocks
   // of the map are about equal.
@@ -37,6 +40,7 @@ class SourceWindow {
 
   ConvShape shape_;
   int lanes_;
+  std::int64_t modulus_;  // phase = column % modulus
   std::int64_t phases_, pitch_, rows_;
   std::ptrdiff_t row_;                     // floats of a row of all phases
   std::vector<unsigned char> phase_used_;  // by some kernel column

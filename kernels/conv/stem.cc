@@ -23,7 +23,10 @@ class StemConv final : public ConvAlgorithm {
         lanes_(isa_lanes(isa)),
         kernel_(simd::direct_conv_plain_f32.get(isa)),
         block_rows_(SourceWindow::rows_within(shape, shape.ic, 1, kWindowBytes)),
-        window_(shape, block_rows_, 1) {
+        step_(shape.stride_w <= 2 ? shape.stride_w : 1),
+        window_(shape, block_rows_, 1,
+                step_ == shape.stride_w ? SourceWindow::Columns::kInOrder
+                                        : SourceWindow::Columns::kSorted) {
     for (std::int64_t ic = 0; ic < s_.ic; ++ic) {
       for (std::int64_t ky = 0; ky < s_.kh; ++ky) {
         for (std::int64_t kx = 0; kx < s_.kw; ++kx)
@@ -83,6 +86,7 @@ class StemConv final : public ConvAlgorithm {
     DirectBlock b{};
     b.source = window;
     b.source_row = window_.output_row();
+    b.step = static_cast<int>(step_);
     b.taps = taps_.data();
     b.tap_count = static_cast<int>(taps_.size());
     b.channels = 1;
@@ -102,6 +106,7 @@ class StemConv final : public ConvAlgorithm {
   int lanes_;
   simd::direct_conv_plain_f32_fn* kernel_;
   std::int64_t block_rows_;
+  std::int64_t step_;  // floats between the inputs of neighbouring outputs
   SourceWindow window_;
   std::vector<std::ptrdiff_t> taps_;
 };

@@ -230,7 +230,9 @@ TEST_P(Recurrent, agrees_with_the_formulas) {
     const Tolerance tolerance{.absolute = 2e-5, .relative = 2e-5};
     EXPECT_TRUE(close(got[0], y_in_layout(c, expected.y), tolerance));
     EXPECT_TRUE(close(got[1], state_in_layout(c, expected.y_h), tolerance));
-    if (lstm) EXPECT_TRUE(close(got[2], state_in_layout(c, expected.y_c), tolerance));
+    if (lstm) {
+      EXPECT_TRUE(close(got[2], state_in_layout(c, expected.y_c), tolerance));
+    }
     // The same bits for 1 and 3 threads.
     const std::vector<float> y(got[0].values<float>().begin(), got[0].values<float>().end());
     if (setting.threads == 1) {

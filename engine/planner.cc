@@ -90,11 +90,14 @@ class Planner {
     return id == kNoValue || (slot(id).shape && slot(id).dtype != DType::kUndefined);
   }
 
+  // Strings own memory: they cannot lie in the arena.
+  bool is_string(ValueId id) { return id != kNoValue && slot(id).dtype == DType::kString; }
+
   bool depends_on_data(const Node& node) {
     return !std::all_of(node.inputs.begin(), node.inputs.end(),
                         [&](ValueId id) { return known(id); }) ||
            !std::all_of(node.outputs.begin(), node.outputs.end(),
-                        [&](ValueId id) { return known(id); });
+                        [&](ValueId id) { return known(id) && !is_string(id); });
   }
 
   bool has_computed_parameters(const Node& node) {

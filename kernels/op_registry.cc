@@ -7,6 +7,11 @@
 #include "kernels/op.h"
 
 namespace mini_infer {
+
+#define MINI_OP(name) const OpDef& op_##name();
+#include "kernels/ops.def"
+#undef MINI_OP
+
 namespace {
 
 const std::vector<const OpDef*>& op_list() {

@@ -72,6 +72,7 @@ Status infer_node(Graph& graph, NodeId id, const OpLookup& ops, const LogFn& log
   if (!status.ok()) return std::move(status).at(node.str());
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] != kNoValue) {
+      if ((op->traits & kDataShapes) != 0) graph.value(node.outputs[i]).shape.reset();
       merge(graph.value(node.outputs[i]), context.outputs()[i], node, log);
     }
   }

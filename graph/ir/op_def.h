@@ -131,6 +131,8 @@ enum OpTraits : std::uint32_t {
   kNotDeterministic = 1u << 0,  // never folded, never merged (RandomNormal)
   kElementwise = 1u << 1,       // an output element depends on the input elements at its place only
                                 // (broadcasting included)
+  kDataShapes = 1u << 2,        // extents that inference leaves open are known after the run only;
+                                // what a model declares for them is not relied on (NonZero)
 };
 
 struct OpDef {

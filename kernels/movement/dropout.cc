@@ -1,9 +1,10 @@
-// Dropout at inference: y = x, mask = all kept.  onnx.ai/onnx/operators/onnx__Dropout.html
+// Dropout: y = x, mask = all kept, unless training.  onnx.ai/onnx/operators/onnx__Dropout.html
 #include <algorithm>
 
 #include "graph/ir/constants.h"
-#include "kernels/movement/element.h"
+#include "kernels/movement/arithmetic.h"
 #include "kernels/movement/params.h"
+#include "kernels/movement/random.h"
 
 namespace mini_infer {
 namespace {
@@ -22,39 +23,62 @@ Status infer(InferContext& c) {
 
 // Fills with the value 1.
 void fill_ones(DType dtype, void* data, std::int64_t count) {
-  dispatch_dtype(dtype, [&]<class T>() {
-    T one;
-    if constexpr (std::is_same_v<T, Float16>) {
-      one = to_float16(1.f);
-    } else if constexpr (std::is_same_v<T, BFloat16>) {
-      one = to_bfloat16(1.f);
-    } else {
-      one = T(1);
-    }
-    std::fill_n(static_cast<T*>(data), count, one);
-  });
+  dispatch_dtype(dtype,
+                 [&]<class T>() { std::fill_n(static_cast<T*>(data), count, narrowed<T>(1)); });
 }
 
-// Training mode throws elements away unless the ratio is 0.
-Status check_inference(const PrepareContext& c) {
-  if (!c.has_input(2)) return ok();
-  const Tensor* training = c.constant(2);
-  const Tensor* ratio = c.constant(1);
-  if (training != nullptr && single_number(*training).value_or(1) == 0) return ok();
-  if (ratio != nullptr && single_number(*ratio).value_or(1) == 0) return ok();
-  return not_implemented("training_mode is not a constant false: only inference is implemented");
+// Whether a run may turn out to be a training step.
+bool may_train(const PrepareContext& c) {
+  if (!c.has_input(2)) return false;
+  return c.constant(2) == nullptr || single_number(*c.constant(2)).value_or(0) != 0;
+}
+
+// y = x / (1 - ratio) where a random number is not below the ratio, else 0.
+template <class T>
+void drop(const KernelContext& k, std::int64_t count, double ratio, std::uint32_t seed) {
+  RandomNumbers numbers(seed);
+  const double scale = 1 / (1 - ratio);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const bool keep = numbers.uniform() >= ratio;
+    const double x = static_cast<double>(widened(k.input<T>(0)[i]));
+    k.output<T>(0)[i] = narrowed<T>(keep ? x * scale : 0.0);
+    if (k.output<bool>(1) != nullptr) k.output<bool>(1)[i] = keep;
+  }
+}
+
+double ratio_of(const KernelContext& k, DType dtype) {
+  double ratio = 0.5;
+  if (k.input<void>(1) == nullptr) return ratio;
+  dispatch_dtype(dtype, [&]<class T>() { ratio = static_cast<double>(widened(*k.input<T>(1))); });
+  return ratio;
 }
 
 Result<PreparedKernel> prepare(PrepareContext& c) {
-  MINI_TRY(check_inference(c));
   PreparedKernel kernel = view_kernel(c, "view");
-  if (!c.has_output(1)) return kernel;
-  const DType dtype = c.output_dtype(1);
   const std::int64_t count = c.shape(0).elements();
-  kernel.run = [copy = kernel.run, dtype, count](const KernelContext& k) {
-    fill_ones(dtype, k.outputs[1], count);
-    return copy(k);
-  };
+  if (c.has_output(1)) {
+    kernel.run = [copy = kernel.run, dtype = c.output_dtype(1), count](const KernelContext& k) {
+      fill_ones(dtype, k.outputs[1], count);
+      return copy(k);
+    };
+  }
+  if (!may_train(c)) return kernel;
+  if (c.dtype(2) != DType::kBool || c.shape(2).elements() != 1) {
+    return invalid_model("training_mode must be one bool");
+  }
+  const auto seed = static_cast<std::uint32_t>(c.integer("seed", 0));
+  const bool known = dispatch_dtype(c.dtype(0), [&]<class T>() {
+    kernel.run = [keep_all = kernel.run, count, seed,
+                  ratio_dtype = c.dtype(1)](const KernelContext& k) {
+      const double ratio = ratio_of(k, ratio_dtype);
+      if (!*k.input<bool>(2) || ratio == 0) return keep_all(k);
+      drop<T>(k, count, ratio, seed);
+      return ok();
+    };
+  });
+  if (!known) return not_implemented("Dropout of ", dtype_name(c.dtype(0)));
+  kernel.name = "dropout";
+  kernel.aliases = {{.kind = Alias::Kind::kInPlace}};
   return kernel;
 }
 

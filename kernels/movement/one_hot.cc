@@ -44,15 +44,23 @@ Status infer_one_hot(InferContext& c) {
   return ok();
 }
 
+double number_at(const void* data, DType dtype, std::int64_t i) {
+  double number = 0;
+  dispatch_dtype(dtype, [&]<class T>() {
+    number = static_cast<double>(widened(static_cast<const T*>(data)[i]));
+  });
+  return number;
+}
+
 // y: [outer][depth][inner], indices: [outer][inner]. Indices out of range leave their column off.
-template <class T, class I>
-void one_hot(const KernelContext& k, std::int64_t count, std::int64_t depth, std::int64_t inner) {
-  const I* indices = k.input<I>(0);
+template <class T>
+void one_hot(const KernelContext& k, DType index_dtype, std::int64_t count, std::int64_t depth,
+             std::int64_t inner) {
   const T* values = k.input<T>(2);
   T* y = k.output<T>(0);
   std::fill_n(y, count * depth, values[0]);
   for (std::int64_t i = 0; i < count; ++i) {
-    const double wanted = static_cast<double>(widened(indices[i]));
+    const double wanted = number_at(k.inputs[0], index_dtype, i);
     const double index = wanted < 0 ? wanted + static_cast<double>(depth) : wanted;
     if (!(index >= 0 && index < static_cast<double>(depth))) continue;
     const std::int64_t row = i / inner * depth + static_cast<std::int64_t>(index);
@@ -69,15 +77,16 @@ Result<PreparedKernel> prepare_one_hot(PrepareContext& c) {
   kernel.name = "one_hot";
   const std::int64_t count = indices.elements(), depth = out[axis];
   const std::int64_t inner = std::max<std::int64_t>(indices.elements(axis, indices.rank()), 1);
-  const bool known = dispatch_dtype(c.dtype(0), [&]<class I>() {
-    dispatch_element(c.dtype(2), [&]<class T>() {
-      kernel.run = [=](const KernelContext& k) {
-        one_hot<T, I>(k, count, depth, inner);
-        return ok();
-      };
-    });
+  const DType index_dtype = c.dtype(0);
+  if (!dispatch_dtype(index_dtype, []<class T>() {})) {
+    return not_implemented("indices of ", dtype_name(index_dtype));
+  }
+  dispatch_element(c.dtype(2), [&]<class T>() {
+    kernel.run = [=](const KernelContext& k) {
+      one_hot<T>(k, index_dtype, count, depth, inner);
+      return ok();
+    };
   });
-  if (!known) return not_implemented("indices of ", dtype_name(c.dtype(0)));
   return kernel;
 }
 

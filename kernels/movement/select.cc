@@ -133,10 +133,12 @@ Result<PreparedKernel> prepare_compress(PrepareContext& c) {
 MINI_DEFINE_OP(Compress, {.type = "Compress",
                           .since = {9, 11},
                           .infer = infer_compress,
-                          .prepare = prepare_compress})
+                          .prepare = prepare_compress,
+                          .traits = kDataShapes})
 MINI_DEFINE_OP(NonZero, {.type = "NonZero",
                          .since = {9, 13},
                          .infer = infer_non_zero,
-                         .prepare = prepare_non_zero})
+                         .prepare = prepare_non_zero,
+                         .traits = kDataShapes})
 
 }  // namespace mini_infer

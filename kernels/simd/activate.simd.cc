@@ -5,9 +5,18 @@
 namespace mini_infer::simd::MINI_ISA {
 namespace {
 
+// Vectors computed at a time, as many as hide the latency of the polynomials and fit into the
+// registers.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr std::size_t kUnroll = 4;
+#else
+constexpr std::size_t kUnroll = 2;
+#endif
+
+// Not inline: one copy for each activation serves arrays and rows.
 template <Activation A>
-MINI_INLINE void activate_array(const float* x, float* y, std::size_t n, Vec alpha, Vec beta) {
-  constexpr std::size_t kUnroll = 4;  // hides the latency of the polynomials
+__attribute__((noinline)) void activate_array(const float* x, float* y, std::size_t n, Vec alpha,
+                                              Vec beta) {
   std::size_t i = 0;
   for (; i + kUnroll * kLanes <= n; i += kUnroll * kLanes) {
     Vec v[kUnroll];
@@ -18,9 +27,10 @@ MINI_INLINE void activate_array(const float* x, float* y, std::size_t n, Vec alp
     MINI_UNROLL
     for (std::size_t j = 0; j < kUnroll; ++j) store(y + i + j * kLanes, v[j]);
   }
-  for_each_vector(n - i, [&](std::size_t j, int lanes) {
-    store(y + i + j, activate<A>(load(x + i + j, lanes), alpha, beta), lanes);
-  });
+  for (; i < n; i += kLanes) {
+    const int lanes = n - i < kLanes ? static_cast<int>(n - i) : kLanes;
+    store(y + i, activate<A>(load(x + i, lanes), alpha, beta), lanes);
+  }
 }
 
 }  // namespace
@@ -36,10 +46,8 @@ void activate_rows_f32(ActivationParams activation, float* y, std::int64_t rows,
   const Vec alpha(activation.alpha), beta(activation.beta);
   with_activation(activation.kind, [&](auto tag) {
     for (std::int64_t r = 0; r < rows; ++r) {
-      float* row = y + r * stride;
-      for_each_vector(static_cast<std::size_t>(n), [&](std::size_t i, int lanes) {
-        store(row + i, activate<decltype(tag)::kind>(load(row + i, lanes), alpha, beta), lanes);
-      });
+      float* const row = y + r * stride;
+      activate_array<decltype(tag)::kind>(row, row, static_cast<std::size_t>(n), alpha, beta);
     }
   });
 }

@@ -264,6 +264,21 @@ TEST(Gemm, several_blocks_in_each_direction) {
   check_everywhere({.m = 4, .n = 2500, .k = 600, .transpose_b = true});
 }
 
+TEST(Gemm, b_read_in_place_or_packed) {
+  for (const std::int64_t m : {1, 9, 20, 100, 170, 230}) {
+    for (const std::int64_t n : {33, 95, 1024, 1030}) {
+      for (const int padding : {0, 3}) {
+        check_everywhere({.m = m,
+                          .n = n,
+                          .k = 53,
+                          .a = GemmSource::kPacked,
+                          .row_bias = true,
+                          .padding = padding});
+      }
+    }
+  }
+}
+
 TEST(Gemm, epilogues) {
   const ActivationParams activations[] = {{},
                                           {Activation::kRelu},

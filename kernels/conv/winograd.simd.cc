@@ -77,7 +77,7 @@ template <class F>
 MINI_INLINE void transform_tile(const float* x, std::ptrdiff_t row, float* v,
                                 std::ptrdiff_t v_element) {
   constexpr int n = F::kIn;
-  Vec columns[n][n];  // [y][x]
+  Vec rows[n][n];
 #pragma GCC unroll 8
   for (int i = 0; i < n; ++i) {
     Vec d[n], t[n];
@@ -85,12 +85,12 @@ MINI_INLINE void transform_tile(const float* x, std::ptrdiff_t row, float* v,
     for (int y = 0; y < n; ++y) d[y] = load(x + y * row + i * kLanes);
     F::input(d, t);
 #pragma GCC unroll 8
-    for (int y = 0; y < n; ++y) columns[y][i] = t[y];
+    for (int y = 0; y < n; ++y) rows[y][i] = t[y];
   }
 #pragma GCC unroll 8
   for (int y = 0; y < n; ++y) {
     Vec t[n];
-    F::input(columns[y], t);
+    F::input(rows[y], t);
 #pragma GCC unroll 8
     for (int i = 0; i < n; ++i) store(v + (y * n + i) * v_element, t[i]);
   }
@@ -170,62 +170,78 @@ struct ProductTiles {
   constexpr ProductTiles() : ProductTiles(std::make_integer_sequence<int, kTilePixels>()) {}
 };
 
-// A' m A of one tile and block, y[row][column].
-template <class F>
-MINI_INLINE void inverse_tile(const float* products, std::ptrdiff_t element, Vec bias,
-                              Vec (&y)[F::kOut][F::kOut]) {
-  constexpr int n = F::kIn;
-  Vec columns[F::kOut][n];
-#pragma GCC unroll 8
-  for (int i = 0; i < n; ++i) {
-    Vec m[n], t[F::kOut];
-#pragma GCC unroll 8
-    for (int r = 0; r < n; ++r) m[r] = load(products + (r * n + i) * element);
-    F::output(m, t);
-#pragma GCC unroll 8
-    for (int r = 0; r < F::kOut; ++r) columns[r][i] = t[r];
-  }
-#pragma GCC unroll 8
-  for (int r = 0; r < F::kOut; ++r) {
-    F::output(columns[r], y[r]);
-#pragma GCC unroll 8
-    for (int i = 0; i < F::kOut; ++i) y[r][i] = y[r][i] + bias;
-  }
-}
+// What the inverse transform of one block of output channels shares.
+struct InverseBlock {
+  Vec bias, slope;
+  const float* residual;  // null, or like output
+  float* output;          // of image 0
+};
 
-// Ends `width` of the pixels of a row of a tile.
+// Ends the first `width` pixels of a row of a tile.
 template <int kCount>
 MINI_INLINE void finish_row(const ConvEpilogue& e, Vec slope, Vec (&y)[kCount], int width,
                             const float* residual, float* output) {
   if (width == kCount) {
     finish(e, slope, y, residual, output);
-  } else {
-    for (int i = 0; i < width; ++i) {
-      Vec pixel[1] = {y[i]};
-      finish(e, slope, pixel, residual != nullptr ? residual + i * kLanes : nullptr,
-             output + i * kLanes);
-    }
+    return;
   }
-  if (e.kind == EpilogueKind::kOther) finish_stored(e, residual, output, width);
+  alignas(64) float pixels[kCount * kLanes];
+#pragma GCC unroll 4
+  for (int i = 0; i < kCount; ++i) store(pixels + i * kLanes, y[i]);
+  for (int i = 0; i < width; ++i) {
+    Vec pixel[1] = {load(pixels + i * kLanes)};
+    finish(e, slope, pixel, residual != nullptr ? residual + i * kLanes : nullptr,
+           output + i * kLanes);
+  }
+}
+
+// y = A' m A of one tile, its first `height` rows and `width` columns ended at `at`.
+template <class F>
+MINI_INLINE void inverse_tile(const WinogradOutput& out, const InverseBlock& block,
+                              const float* products, int height, int width, std::ptrdiff_t at) {
+  constexpr int n = F::kIn;
+  const std::ptrdiff_t row = std::ptrdiff_t{out.map.ow} * kLanes;
+  Vec rows[F::kOut][n];
+#pragma GCC unroll 8
+  for (int i = 0; i < n; ++i) {
+    Vec m[n], t[F::kOut];
+#pragma GCC unroll 8
+    for (int r = 0; r < n; ++r) m[r] = load(products + (r * n + i) * out.products_element);
+    F::output(m, t);
+#pragma GCC unroll 8
+    for (int r = 0; r < F::kOut; ++r) rows[r][i] = t[r];
+  }
+#pragma GCC unroll 8
+  for (int y = 0; y < F::kOut; ++y) {
+    if (y >= height) break;
+    Vec pixels[F::kOut];
+    F::output(rows[y], pixels);
+#pragma GCC unroll 8
+    for (int i = 0; i < F::kOut; ++i) pixels[i] = pixels[i] + block.bias;
+    const std::ptrdiff_t place = at + y * row;
+    finish_row(out.epilogue, block.slope, pixels, width,
+               block.residual != nullptr ? block.residual + place : nullptr, block.output + place);
+  }
 }
 
 // All tiles of one block of output channels.
 template <class F>
-[[gnu::noinline]] void inverse_block(const WinogradOutput& out, const float* products, Vec bias,
-                                     Vec slope, const float* residual, float* output) {
+[[gnu::noinline]] void inverse_block(const WinogradOutput& out, const float* products,
+                                     const InverseBlock& block) {
   TileCursor tile = TileCursor::at(out.map, out.first_tile);
+  const std::ptrdiff_t row = std::ptrdiff_t{out.map.ow} * kLanes;
   for (int t = 0; t < out.tiles; ++t, products += kLanes, tile.next(out.map)) {
-    Vec y[F::kOut][F::kOut];
-    inverse_tile<F>(products, out.products_element, bias, y);
     const int oy = tile.ty * F::kOut, ox = tile.tx * F::kOut;
+    const int height = out.map.oh - oy < F::kOut ? out.map.oh - oy : F::kOut;
     const int width = out.map.ow - ox < F::kOut ? out.map.ow - ox : F::kOut;
-    std::ptrdiff_t at =
-        tile.image * out.output_image + (std::ptrdiff_t{oy} * out.map.ow + ox) * kLanes;
-#pragma GCC unroll 4
-    for (int r = 0; r < F::kOut; ++r, at += std::ptrdiff_t{out.map.ow} * kLanes) {
-      if (oy + r >= out.map.oh) break;
-      finish_row(out.epilogue, slope, y[r], width, residual != nullptr ? residual + at : nullptr,
-                 output + at);
+    const std::ptrdiff_t at =
+        tile.image * out.output_image + oy * row + std::ptrdiff_t{ox} * kLanes;
+    inverse_tile<F>(out, block, products, height, width, at);
+    if (out.epilogue.kind != EpilogueKind::kOther) continue;
+    for (int y = 0; y < height; ++y) {
+      const std::ptrdiff_t place = at + y * row;
+      finish_stored(out.epilogue, block.residual != nullptr ? block.residual + place : nullptr,
+                    block.output + place, width);
     }
   }
 }
@@ -246,7 +262,7 @@ template <class F>
 void transform_output(const WinogradOutput& out) {
   constexpr int kElements = F::kIn * F::kIn, kPanel = kTileBlocks * kLanes;
   const std::ptrdiff_t panel_floats = std::ptrdiff_t{kElements} * out.channels * kPanel;
-  const std::ptrdiff_t block = std::ptrdiff_t{out.tiles} * kLanes;  // of products
+  const std::ptrdiff_t products_block = std::ptrdiff_t{out.tiles} * kLanes;
   const std::ptrdiff_t plane = std::ptrdiff_t{out.map.oh} * out.map.ow * kLanes;
   const int group = out.panels_at_once * kPanel;
   for (int first = 0; first < out.out_channels; first += group) {
@@ -254,7 +270,8 @@ void transform_output(const WinogradOutput& out) {
     for (int e = 0; e < kElements; ++e) {
       for (int oc = first; oc < last; oc += kPanel) {
         const float* weights = out.weights + oc / kPanel * panel_floats;
-        float* products = out.products + e * out.products_element + (oc - first) / kLanes * block;
+        float* products =
+            out.products + e * out.products_element + (oc - first) / kLanes * products_block;
         if (out.out_channels - oc > kLanes) {
           multiply_panel<F, 2>(out, weights + std::ptrdiff_t{e} * out.channels * kPanel, e,
                                products);
@@ -268,10 +285,10 @@ void transform_output(const WinogradOutput& out) {
       ChannelConstants constants;
       gather_constants(out.epilogue, oc, out.out_channels - oc, constants);
       const std::ptrdiff_t offset = oc / kLanes * plane;
-      inverse_block<F>(out, out.products + (oc - first) / kLanes * block, load(constants.bias),
-                       load(constants.slopes),
-                       out.residual != nullptr ? out.residual + offset : nullptr,
-                       out.output + offset);
+      const InverseBlock block{load(constants.bias), load(constants.slopes),
+                               out.residual != nullptr ? out.residual + offset : nullptr,
+                               out.output + offset};
+      inverse_block<F>(out, out.products + (oc - first) / kLanes * products_block, block);
     }
   }
 }

@@ -9,6 +9,7 @@
 
 #include "tools/commands.h"
 #include "tools/common.h"
+#include "tools/input_options.h"
 #include "tools/memory_use.h"
 #include "tools/model_inputs.h"
 #include "tools/print.h"
@@ -232,18 +233,12 @@ void add_bench_command(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("bench", "measure how fast models run");
   command->add_option("MODEL", options->models, ".onnx files")->required();
-  command->add_option("--threads", options->threads, "threads, 0 = all cores")
-      ->check(CLI::NonNegativeNumber);
+  add_threads_option(*command, options->threads);
   command->add_option("--seconds", options->seconds, "how long to measure each model")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
-  command
-      ->add_option("--shape", options->shapes, "shape of an input; open dimensions are 1 otherwise")
-      ->type_name("NAME=1x3x224x224")
-      ->allow_extra_args(false);
-  command->add_option("--input", options->inputs, "data for an input instead of made-up numbers")
-      ->type_name("NAME=FILE")
-      ->allow_extra_args(false);
+  add_shape_option(*command, options->shapes);
+  add_input_option(*command, options->inputs);
   command->add_flag("--profile", options->profile, "time of each step and of each kind of kernel");
   command->add_flag("--json", options->json, "one line of JSON for each model");
   command->footer("Example:\n  mini-infer bench resnet18.onnx --threads 1 --seconds 5 --profile");

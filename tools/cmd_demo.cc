@@ -10,8 +10,8 @@
 #include "tools/commands.h"
 #include "tools/common.h"
 #include "tools/demo/embedded.h"
+#include "tools/input_options.h"
 #include "tools/labels.h"
-#include "tools/pixel_options.h"
 
 namespace mini_infer::tools {
 namespace {
@@ -75,8 +75,7 @@ void add_demo_command(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand(
       "demo", "classify a picture with a small network; both are inside the program");
-  command->add_option("--threads", options->threads, "threads, 0 = all cores")
-      ->check(CLI::NonNegativeNumber);
+  add_threads_option(*command, options->threads);
   command
       ->add_option("--save", options->save,
                    "write the network and the picture into this folder instead")

@@ -7,6 +7,7 @@
 
 #include "tools/commands.h"
 #include "tools/common.h"
+#include "tools/input_options.h"
 #include "tools/model_inputs.h"
 #include "tools/print.h"
 #include "tools/progress.h"
@@ -182,15 +183,11 @@ void add_inspect_command(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("inspect", "show what a model is and how it will run");
   command->add_option("MODEL", options->model, "an .onnx file")->required();
-  command
-      ->add_option("--shape", options->shapes, "shape of an input; open dimensions are 1 otherwise")
-      ->type_name("NAME=1x3x224x224")
-      ->allow_extra_args(false);
+  add_shape_option(*command, options->shapes);
   command->add_option("--disable", options->disabled, "leave a pass out")
       ->type_name("PASS")
       ->allow_extra_args(false);
-  command->add_option("--threads", options->threads, "threads, 0 = all cores")
-      ->check(CLI::NonNegativeNumber);
+  add_threads_option(*command, options->threads);
   command->add_flag("--graph", options->graph, "also the simplified graph");
   command->add_flag("--json", options->json, "everything as JSON");
   command->footer("Example:\n  mini-infer inspect model.onnx --shape images=1x3x640x640");

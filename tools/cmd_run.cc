@@ -6,10 +6,10 @@
 #include "tools/classify.h"
 #include "tools/commands.h"
 #include "tools/common.h"
+#include "tools/input_options.h"
 #include "tools/labels.h"
 #include "tools/model_inputs.h"
 #include "tools/npy.h"
-#include "tools/pixel_options.h"
 #include "tools/print.h"
 #include "tools/progress.h"
 #include "tools/text.h"
@@ -68,9 +68,12 @@ Status choose_picture_input(Job& job) {
   }
   if (job.picture == nullptr) {
     std::string inputs;
-    for (const ValueInfo& input : job.session.inputs())
+    for (const ValueInfo& input : job.session.inputs()) {
       inputs += (inputs.empty() ? "" : ", ") + describe(input);
-    return {Code::kInvalidArgument, "no input of the model takes a picture; it has " + inputs};
+    }
+    const char* given = job.given.empty() ? "" : " and has no --input already";
+    return {Code::kInvalidArgument,
+            format("no input of the model takes a picture%s; it has %s", given, inputs.c_str())};
   }
   if (!candidates.empty()) {
     return {Code::kInvalidArgument,
@@ -256,14 +259,8 @@ void add_run_command(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("run", "run a model on pictures or other data");
   command->add_option("MODEL", options->model, "an .onnx file")->required();
   command->add_option("IMAGE", options->images, "JPEG or PNG files, one after the other");
-  command
-      ->add_option("--input", options->inputs,
-                   "data for an input: a .npy, .pb or picture file, or a number that fills it")
-      ->type_name("NAME=FILE")
-      ->allow_extra_args(false);
-  command->add_option("--shape", options->shapes, "shape of an input that leaves it open")
-      ->type_name("NAME=1x3x224x224")
-      ->allow_extra_args(false);
+  add_input_option(*command, options->inputs);
+  add_shape_option(*command, options->shapes);
   add_pixel_options(*command, options->pixels);
   command->add_option("--labels", options->labels, "names of the classes, one a line")
       ->type_name("FILE");
@@ -275,8 +272,7 @@ void add_run_command(CLI::App& app, Action& action) {
   command
       ->add_option("--output", options->output_folder, "write each output as .npy into this folder")
       ->type_name("DIR");
-  command->add_option("--threads", options->threads, "threads, 0 = all cores")
-      ->check(CLI::NonNegativeNumber);
+  add_threads_option(*command, options->threads);
   command->add_flag("--json", options->json, "the results as JSON");
   command->footer(
       "Examples:\n"

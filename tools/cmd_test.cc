@@ -5,6 +5,7 @@
 
 #include "tools/commands.h"
 #include "tools/common.h"
+#include "tools/input_options.h"
 #include "tools/isolate.h"
 #include "tools/print.h"
 #include "tools/progress.h"
@@ -150,8 +151,7 @@ void add_test_command(CLI::App& app, Action& action) {
       "value expected in an output (1e-2 of it for quantised and float16 models). "
       "Default: 1e-6 of that value, the rounding of float32 sums in another order. "
       "Except for a number, never less than ONNX's 1e-7");
-  command->add_option("--threads", options->test.threads, "threads, 0 = all cores")
-      ->check(CLI::NonNegativeNumber);
+  add_threads_option(*command, options->test.threads);
   command->add_option("--filter", options->filters, "only the tests whose path contains TEXT")
       ->type_name("TEXT")
       ->allow_extra_args(false);

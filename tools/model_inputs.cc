@@ -18,18 +18,6 @@ std::string names_of(const std::vector<ValueInfo>& inputs) {
   return names;
 }
 
-std::optional<Shape> parse_shape(std::string_view text) {
-  Shape shape;
-  if (text.empty() || text == "scalar") return shape;
-  for (const std::string_view part : split(text, 'x')) {
-    std::int64_t dim = 0;
-    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), dim);
-    if (error != std::errc() || end != part.data() + part.size() || dim < 0) return {};
-    shape.push_back(dim);
-  }
-  return shape;
-}
-
 std::optional<double> parse_number(const std::string& text) {
   double number = 0;
   const char* end = text.data() + text.size();
@@ -45,6 +33,18 @@ std::optional<Shape> shape_of(const std::string& name, const ShapeMap& shapes) {
 }
 
 }  // namespace
+
+std::optional<Shape> parse_shape(std::string_view text) {
+  Shape shape;
+  if (text.empty() || text == "scalar") return shape;
+  for (const std::string_view part : split(text, 'x')) {
+    std::int64_t dim = 0;
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), dim);
+    if (error != std::errc() || end != part.data() + part.size() || dim < 0) return {};
+    shape.push_back(dim);
+  }
+  return shape;
+}
 
 const ValueInfo* find_value(const std::vector<ValueInfo>& values, const std::string& name) {
   for (const ValueInfo& value : values) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tools/preprocess.h"
@@ -14,6 +15,8 @@ namespace mini_infer::tools {
 
 using ShapeMap = std::map<std::string, Shape>;
 
+// "1x3x224x224"; "scalar" or "" for rank 0; no value for anything else.
+std::optional<Shape> parse_shape(std::string_view text);
 // "NAME=1x3x224x224", or without "NAME=" for a model with one input.
 Result<ShapeMap> parse_shapes(const std::vector<std::string>& texts,
                               const std::vector<ValueInfo>& inputs);

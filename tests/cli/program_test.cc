@@ -88,6 +88,8 @@ TEST_F(Program, WrongUsageIsTwo) {
       {"run " + kModel + " --bogus", "--bogus"},
       {"bench", "MODEL"},
       {"run " + kModel + " --preset best", "--preset"},
+      {"run " + kModel + " --shape 1x3xbig " + kStar, "1x3xbig"},
+      {"demo --threads 100000", "--threads"},
       {"test . --atol some", "--atol takes a number or auto"},
       {"run " + kModel + " --threads many", "--threads"},
   };
@@ -110,7 +112,8 @@ TEST_F(Program, FailedWorkIsOne) {
       {"run " + kModel, "input image (float32 [1,3,64,64]) has no value"},
       {"run " + kModel + " --input picture=" + kStar, "no input 'picture'"},
       {"run " + kModel + ' ' + kStar + " --labels /nowhere/labels", "/nowhere/labels"},
-      {"run " + kModel + " --shape 1x3xbig " + kStar, "1x3xbig"},
+      {"run " + kModel + ' ' + kStar + " --input image=" + kStar, "no --input already"},
+      {"run " + kModel + ' ' + kStar + " --shape 1x3x32x32", "[1,3,32,32]"},
   };
   for (const auto& [arguments, what] : failing) {
     EXPECT_EQ(run(arguments), 1) << arguments;

@@ -1,6 +1,8 @@
-#include "tools/pixel_options.h"
+#include "tools/input_options.h"
 
 #include <map>
+
+#include "tools/model_inputs.h"
 
 namespace mini_infer::tools {
 namespace {
@@ -27,6 +29,32 @@ void add_values(CLI::App& command, const char* name, std::vector<double>& values
 }
 
 }  // namespace
+
+void add_threads_option(CLI::App& command, int& threads) {
+  constexpr int kMost = 1024;
+  command.add_option("--threads", threads, "threads, 0 = all cores")->check(CLI::Range(0, kMost));
+}
+
+void add_shape_option(CLI::App& command, std::vector<std::string>& shapes) {
+  const auto check = [](const std::string& text) {
+    const bool valid = parse_shape(text.substr(text.rfind('=') + 1)).has_value();
+    return valid ? std::string() : "'" + text + "': sizes are written like 1x3x224x224, or scalar";
+  };
+  command
+      .add_option("--shape", shapes,
+                  "shape of an input that leaves dimensions open (taken as 1, or from the picture)")
+      ->type_name("NAME=1x3x224x224")
+      ->allow_extra_args(false)
+      ->check(CLI::Validator(check, ""));
+}
+
+void add_input_option(CLI::App& command, std::vector<std::string>& inputs) {
+  command
+      .add_option("--input", inputs,
+                  "data for an input: a .npy, .pb or picture file, or a number that fills it")
+      ->type_name("NAME=FILE")
+      ->allow_extra_args(false);
+}
 
 void add_pixel_options(CLI::App& command, PixelOptions& options) {
   command

@@ -24,6 +24,7 @@ struct Executor::State {
   std::vector<ValueId> external;  // those in the caller's inputs and outputs
   std::vector<Tensor> heap;       // by value, for those that dynamic steps make
   std::vector<Tensor> outputs;
+  std::span<const Tensor> inputs;  // the caller's
   // Pointers and tensors of one step, kept to save allocations.
   std::vector<const void*> in;
   std::vector<void*> out;
@@ -81,6 +82,7 @@ Status Executor::make_memory(State& state) {
 // Memory and pointers that are known before the first step.
 Status Executor::start(State& state, std::span<const Tensor> inputs) {
   if (state.arena.empty()) MINI_TRY(make_memory(state));
+  state.inputs = inputs;
   state.outputs.assign(plan_->outputs.size(), Tensor());
   for (std::size_t i = 0; i < plan_->outputs.size(); ++i) {
     const PlanOutput& out = plan_->outputs[i];
@@ -101,6 +103,7 @@ Tensor Executor::tensor_of(ValueId id, const State& state) const {
   const auto v = static_cast<std::size_t>(id);
   const Slot& slot = plan_->slots[v];
   if (slot.kind == Slot::Kind::kHeap) return state.heap[v];
+  if (slot.kind == Slot::Kind::kInput && !slot.shape) return state.inputs[slot.index];
   return Tensor::view(slot.dtype, *slot.shape, state.pointers[v]);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/node_runner.h"
+#include "graph/ir/sequence.h"
 #include "kernels/op_registry.h"
 
 namespace mini_infer {
@@ -60,6 +61,7 @@ Result<std::shared_ptr<Executor>> GraphRunner::executor(std::span<const Tensor> 
   Key key;
   for (const Tensor& input : inputs) {
     key.push_back(static_cast<std::int64_t>(input.dtype()));
+    if (input.dtype() == kSequence) continue;  // one plan for all lengths
     key.push_back(static_cast<std::int64_t>(input.shape().rank()));
     key.insert(key.end(), input.shape().begin(), input.shape().end());
   }
@@ -82,6 +84,7 @@ Result<std::shared_ptr<Executor>> GraphRunner::make_executor(std::span<const Ten
     Value& value = graph.value(graph.inputs[i]);
     value.dtype = inputs[i].dtype();
     value.shape = SymShape(inputs[i].shape());
+    if (value.dtype == kSequence) value.shape.reset();
   }
   NodeEvaluator evaluator(engine_.ops(), engine_.environment(), engine_.memory_limit(inputs));
   PassContext context = engine_.pass_context(evaluator);

@@ -3,6 +3,7 @@
 
 #include "engine/memory_planner.h"
 #include "engine/plan.h"
+#include "graph/ir/sequence.h"
 
 namespace mini_infer {
 namespace {
@@ -90,14 +91,19 @@ class Planner {
     return id == kNoValue || (slot(id).shape && slot(id).dtype != DType::kUndefined);
   }
 
-  // Strings own memory: they cannot lie in the arena.
-  bool is_string(ValueId id) { return id != kNoValue && slot(id).dtype == DType::kString; }
+  // Strings and sequences are objects, which cannot lie in the arena.
+  bool gives_objects(const Node& node) {
+    return std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
+      return id != kNoValue && (slot(id).dtype == DType::kString || slot(id).dtype == kSequence);
+    });
+  }
 
   bool depends_on_data(const Node& node) {
-    return !std::all_of(node.inputs.begin(), node.inputs.end(),
+    return gives_objects(node) ||
+           !std::all_of(node.inputs.begin(), node.inputs.end(),
                         [&](ValueId id) { return known(id); }) ||
            !std::all_of(node.outputs.begin(), node.outputs.end(),
-                        [&](ValueId id) { return known(id) && !is_string(id); });
+                        [&](ValueId id) { return known(id); });
   }
 
   bool has_computed_parameters(const Node& node) {

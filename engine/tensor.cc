@@ -8,6 +8,8 @@
 #include <limits>
 #include <new>
 
+#include "graph/ir/sequence.h"
+
 namespace mini_infer {
 namespace {
 
@@ -33,6 +35,7 @@ constexpr DTypeRow kDTypes[] = {
     {DType::kComplex64, "complex64", 8},
     {DType::kComplex128, "complex128", 16},
     {DType::kBFloat16, "bfloat16", 2},
+    {kSequence, "sequence", sizeof(Tensor)},
 };
 
 const DTypeRow* find_row(DType dtype) {
@@ -43,6 +46,15 @@ const DTypeRow* find_row(DType dtype) {
 }
 
 constexpr std::size_t kAlignment = 64;
+
+// Elements that are objects: strings and sequences of tensors.
+bool has_objects(DType dtype) { return dtype == DType::kString || dtype == kSequence; }
+
+template <class T>
+std::shared_ptr<void> allocate_objects(std::int64_t count) {
+  auto objects = std::make_shared<std::vector<T>>(std::max<std::int64_t>(count, 1));
+  return {objects, objects->data()};
+}
 
 std::shared_ptr<void> allocate_bytes(std::size_t bytes) {
   // A multiple of the alignment, and room for a vector that ends past the last element.
@@ -147,11 +159,11 @@ Result<std::size_t> checked_bytes(DType dtype, const Shape& shape) {
 }
 
 Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)) {
-  if (dtype == DType::kString) {
-    auto strings =
-        std::make_shared<std::vector<std::string>>(std::max<std::int64_t>(shape_.elements(), 1));
-    data_ = strings->data();
-    owner_ = std::move(strings);
+  if (has_objects(dtype)) {
+    std::shared_ptr<void> objects = dtype == kSequence ? allocate_objects<Tensor>(elements())
+                                                       : allocate_objects<std::string>(elements());
+    data_ = objects.get();
+    owner_ = std::move(objects);
     return;
   }
   std::shared_ptr<void> memory = allocate_bytes(bytes());
@@ -163,7 +175,7 @@ Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape
 Result<Tensor> Tensor::allocate(DType dtype, Shape shape) {
   MINI_TRY_ASSIGN(const std::size_t bytes, checked_bytes(dtype, shape));
   try {
-    if (dtype == DType::kString) return Tensor(dtype, std::move(shape));
+    if (has_objects(dtype)) return Tensor(dtype, std::move(shape));
     std::shared_ptr<void> memory = allocate_bytes(bytes);
     void* data = memory.get();
     return share(dtype, std::move(shape), data, std::move(memory));
@@ -200,7 +212,9 @@ Tensor Tensor::reshaped(Shape shape) const {
 
 Tensor Tensor::clone() const {
   Tensor copy(dtype_, shape_);
-  if (dtype_ == DType::kString) {
+  if (dtype_ == kSequence) {
+    std::copy_n(static_cast<const Tensor*>(data_), elements(), static_cast<Tensor*>(copy.data_));
+  } else if (dtype_ == DType::kString) {
     std::copy_n(static_cast<const std::string*>(data_), elements(),
                 static_cast<std::string*>(copy.data_));
   } else if (bytes() > 0) {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "graph/ir/constants.h"
+#include "graph/ir/sequence.h"
 
 namespace mini_infer {
 
@@ -118,6 +119,8 @@ void copy_elements(DType dtype, const void* from, void* to, std::int64_t count) 
   if (count == 0 || from == to) return;
   if (dtype == DType::kString) {
     std::copy_n(static_cast<const std::string*>(from), count, static_cast<std::string*>(to));
+  } else if (dtype == kSequence) {
+    std::copy_n(static_cast<const Tensor*>(from), count, static_cast<Tensor*>(to));
   } else {
     std::memcpy(to, from, static_cast<std::size_t>(count) * dtype_size(dtype));
   }

@@ -1,0 +1,14 @@
+// Sequences of tensors. They exist inside a graph only: as inputs and outputs of a model they are
+// refused.
+//
+// A sequence is a Tensor of this dtype and shape [n] whose data() is an array of n Tensors, which
+// own their bytes.
+#pragma once
+
+#include <mini_infer/tensor.h>
+
+namespace mini_infer {
+
+inline constexpr DType kSequence = static_cast<DType>(100);
+
+}  // namespace mini_infer

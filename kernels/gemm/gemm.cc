@@ -153,8 +153,10 @@ int column_panels_of(const GemmPlan& plan, const GemmInput& b, Part columns, std
   return count;
 }
 
-// One task: a rectangle of C, in chunks of nc columns, of which each goes through k in steps of kc.
-void run_task(const GemmPlan& plan, const GemmOperands& o, std::int64_t task, float* scratch) {
+// One task: a rectangle of C, in chunks of nc columns, of which each goes through `depth` of k in
+// steps of kc.
+void run_task(const GemmPlan& plan, const GemmOperands& o, std::int64_t task, Range depth,
+              float* scratch) {
   const GemmShape& s = plan.shape;
   const Part all_rows = part_of(s.m, plan.mr, plan.row_tasks, task / plan.column_tasks);
   const Part all_columns = part_of(s.n, plan.nr, plan.column_tasks, task % plan.column_tasks);
@@ -165,8 +167,9 @@ void run_task(const GemmPlan& plan, const GemmOperands& o, std::int64_t task, fl
 
   for (std::int64_t n0 = all_columns.begin; n0 < all_columns.end; n0 += plan.nc) {
     const Part chunk{n0, std::min(n0 + plan.nc, all_columns.end)};
-    for (std::int64_t k0 = 0; k0 < std::max<std::int64_t>(s.k, 1); k0 += plan.kc) {
-      const std::int64_t kc = std::min(plan.kc, s.k - k0);
+    // A depth of zero has one step: C is what the epilogue makes of zero.
+    for (std::int64_t k0 = depth.begin; k0 == depth.begin || k0 < depth.end; k0 += plan.kc) {
+      const std::int64_t kc = std::min(plan.kc, depth.end - k0);
       ColumnPanels ranges[2];
       const int range_count =
           column_panels_of(plan, o.b, chunk, k0, kc, scratch + plan.scratch_of_a, ranges);
@@ -185,8 +188,8 @@ void run_task(const GemmPlan& plan, const GemmOperands& o, std::int64_t task, fl
           block.b = ranges[i].panels.data;
           block.b_panel = ranges[i].panels.stride;
           block.b_step = ranges[i].step;
-          block.first = k0 == 0;
-          block.last = k0 + kc == s.k;
+          block.first = k0 == depth.begin;
+          block.last = k0 + kc == depth.end;
           multiply(block);
         }
       }
@@ -259,17 +262,22 @@ void pack_b(const GemmInput& b, std::int64_t k, std::int64_t n, float* packed, I
       {b.data, b.column_stride, b.row_stride, n, k, width, packed, k * width});
 }
 
-void gemm_batch(const GemmPlan& plan, FunctionRef<GemmOperands(std::int64_t)> operands_of,
-                float* scratch) noexcept {
+void gemm_batch_over(const GemmPlan& plan, Range depth,
+                     FunctionRef<GemmOperands(std::int64_t)> operands_of, float* scratch) noexcept {
   if (plan.shape.m <= 0 || plan.shape.n <= 0) return;
   const std::int64_t per_matrix = plan.row_tasks * plan.column_tasks;
   // The plan has decided about threads: each task is worth one.
   parallel_for(plan.threads, plan.tasks(), kParallelThreshold, [&](Range tasks, int thread) {
     for (std::int64_t task = tasks.begin; task < tasks.end; ++task) {
-      run_task(plan, operands_of(task / per_matrix), task % per_matrix,
+      run_task(plan, operands_of(task / per_matrix), task % per_matrix, depth,
                scratch + thread * plan.scratch_floats);
     }
   });
+}
+
+void gemm_batch(const GemmPlan& plan, FunctionRef<GemmOperands(std::int64_t)> operands_of,
+                float* scratch) noexcept {
+  gemm_batch_over(plan, {0, plan.shape.k}, operands_of, scratch);
 }
 
 void gemm(const GemmPlan& plan, const GemmOperands& operands, float* scratch) noexcept {

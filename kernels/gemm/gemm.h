@@ -129,4 +129,8 @@ void gemm(const GemmPlan& plan, const GemmOperands& operands, float* scratch) no
 void gemm_batch(const GemmPlan& plan, FunctionRef<GemmOperands(std::int64_t)> operands_of,
                 float* scratch) noexcept;
 
+// The same with the sums over a part of k only, 0 <= depth.begin <= depth.end <= k.
+void gemm_batch_over(const GemmPlan& plan, Range depth,
+                     FunctionRef<GemmOperands(std::int64_t)> operands_of, float* scratch) noexcept;
+
 }  // namespace mini_infer

@@ -259,8 +259,15 @@ TEST_F(BackendTest, PassedFailedSkipped) {
   std::filesystem::create_directories(folder_ / "tests/empty");
   std::filesystem::copy_file(kModel, folder_ / "tests/empty/model.onnx");
 
+  make_test("sequence", 0);
+  // A SequenceProto: the type of its elements, and one tensor.
+  write("tests/sequence/test_data_set_0/input_0.pb",
+        {std::byte{0x10}, std::byte{1}, std::byte{0x1a}, std::byte{2}, std::byte{0x10},
+         std::byte{1}});
+
   EXPECT_EQ(run("test " + tests), 1);
-  EXPECT_THAT(out_, EndsWith("\n1 passed, 2 failed, 1 skipped\n"));
+  EXPECT_THAT(out_, EndsWith("\n1 passed, 2 failed, 2 skipped\n"));
+  EXPECT_THAT(out_, HasSubstr("holds a sequence or an optional"));
   EXPECT_THAT(out_, HasSubstr("wrong: test_data_set_0: output 'probabilities': "));
   EXPECT_THAT(out_, HasSubstr("the worst at [0,5]"));
   EXPECT_THAT(out_, HasSubstr("broken: "));
@@ -273,7 +280,7 @@ TEST_F(BackendTest, PassedFailedSkipped) {
   EXPECT_EQ(run("test " + tests + " --json"), 1);
   const json result = json::parse(out_, nullptr, false);
   EXPECT_EQ(result["failed"], 2);
-  EXPECT_EQ(result["tests"].size(), 4U);
+  EXPECT_EQ(result["tests"].size(), 5U);
 }
 
 }  // namespace

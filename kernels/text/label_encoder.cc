@@ -19,6 +19,10 @@ Ints list_of(const AttributeReader& c, const std::string& side, const std::int64
 Floats list_of(const AttributeReader& c, const std::string& side, const float*) {
   return c.floats(side + "_floats");
 }
+template <class T>
+std::vector<T> list_of(const AttributeReader&, const std::string&, const T*) {
+  return {};  // other dtypes come as tensors only
+}
 
 template <class T>
 Result<std::vector<T>> side_of(const AttributeReader& c, const std::string& side) {
@@ -41,8 +45,10 @@ T default_of(const AttributeReader& c) {
     return c.string("default_string", "_Unused");
   } else if constexpr (std::is_same_v<T, float>) {
     return c.number("default_float", -0.f);
-  } else {
+  } else if constexpr (std::is_same_v<T, std::int64_t>) {
     return c.integer("default_int64", -1);
+  } else {
+    return T{};
   }
 }
 
@@ -101,6 +107,12 @@ Result<PreparedKernel> encoder_of(const PrepareContext& c) {
       return encoder<Key, std::int64_t>(c);
     case DType::kFloat32:
       return encoder<Key, float>(c);
+    case DType::kFloat64:
+      return encoder<Key, double>(c);
+    case DType::kInt16:
+      return encoder<Key, std::int16_t>(c);
+    case DType::kInt32:
+      return encoder<Key, std::int32_t>(c);
     default:
       return not_implemented("values of ", dtype_name(c.output_dtype()));
   }

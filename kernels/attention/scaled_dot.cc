@@ -1,0 +1,146 @@
+#include "kernels/attention/scaled_dot.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "kernels/reduce/softmax.simd.h"
+
+namespace mini_infer {
+namespace {
+
+constexpr float kOut = -std::numeric_limits<float>::infinity();
+// Scores of a block that stay in the second-level cache.
+constexpr std::int64_t kBlockScores = 131072;
+constexpr std::int64_t kLeastRows = 8, kMostRows = 64;
+constexpr std::int64_t kAlign = 16;
+
+std::int64_t aligned(std::int64_t floats) { return (floats + kAlign - 1) / kAlign * kAlign; }
+
+std::int64_t scratch_floats(const GemmPlan& plan) {
+  return aligned(static_cast<std::int64_t>(plan.scratch_bytes() / sizeof(float)));
+}
+
+}  // namespace
+
+AttentionPlan::AttentionPlan(const AttentionProblem& problem, int threads, Isa isa)
+    : p_(problem), isa_(isa), threads_(threads) {
+  block_ = std::clamp(kBlockScores / std::max<std::int64_t>(p_.keys, 1), kLeastRows, kMostRows);
+  block_ = std::min(block_, std::max<std::int64_t>(p_.rows, 1));
+  const std::int64_t tail = p_.rows % block_;
+  const auto products = [&](std::int64_t rows) {
+    return plan_gemm({.m = rows, .n = p_.keys, .k = p_.size}, 1, isa);
+  };
+  const auto sums = [&](std::int64_t rows) {
+    return plan_gemm({.m = rows, .n = p_.value_size, .k = p_.keys}, 1, isa);
+  };
+  products_ = products(block_);
+  sums_ = sums(block_);
+  products_tail_ = tail > 0 ? products(tail) : products_;
+  sums_tail_ = tail > 0 ? sums(tail) : sums_;
+  std::int64_t gemm_floats = 0;
+  for (const GemmPlan* plan : {&products_, &products_tail_, &sums_, &sums_tail_}) {
+    gemm_floats = std::max(gemm_floats, scratch_floats(*plan));
+  }
+  slot_floats_ = aligned(block_ * p_.keys) + gemm_floats;
+}
+
+std::size_t AttentionPlan::scratch_bytes() const {
+  return static_cast<std::size_t>(slot_floats_) * static_cast<std::size_t>(threads_) *
+         sizeof(float);
+}
+
+double AttentionPlan::flop() const {
+  return 2.0 * static_cast<double>(p_.batches * p_.heads * p_.rows) * static_cast<double>(p_.keys) *
+         static_cast<double>(p_.size + p_.value_size);
+}
+
+// Products to probabilities, in place.
+void AttentionPlan::finish_row(const AttentionData& data, std::int64_t batch, std::int64_t head,
+                               std::int64_t row, float* s) const {
+  float* out = data.scores == nullptr
+                   ? nullptr
+                   : data.scores + ((batch * p_.heads + head) * p_.rows + row) * p_.keys;
+  const auto hand_out = [&](ScoreOutput stage) {
+    if (out != nullptr && p_.scores == stage) std::copy_n(s, p_.keys, out);
+  };
+  hand_out(ScoreOutput::kProducts);
+  if (p_.softcap > 0) {
+    for (std::int64_t j = 0; j < p_.keys; ++j) s[j] = p_.softcap * std::tanh(s[j] / p_.softcap);
+  }
+  hand_out(ScoreOutput::kCapped);
+  std::int64_t seen = p_.keys;  // keys from here on are masked out
+  if (data.lengths != nullptr) seen = std::clamp<std::int64_t>(data.lengths[batch], 0, seen);
+  if (p_.causal) {
+    const std::int64_t offset =
+        p_.causal_by_length ? data.lengths[batch] - p_.rows : p_.causal_offset;
+    seen = std::clamp<std::int64_t>(row + offset + 1, 0, seen);
+  }
+  if (p_.has_mask) {
+    seen = std::min(seen, p_.mask_keys);
+    const std::int64_t at = batch * p_.mask_batch + head * p_.mask_head + row * p_.mask_row;
+    if (p_.mask_is_bool) {
+      const bool* mask = static_cast<const bool*>(data.mask) + at;
+      for (std::int64_t j = 0; j < seen; ++j) s[j] = mask[j * p_.mask_key] ? s[j] : kOut;
+    } else {
+      const float* mask = static_cast<const float*>(data.mask) + at;
+      for (std::int64_t j = 0; j < seen; ++j) s[j] += mask[j * p_.mask_key];
+    }
+  }
+  std::fill(s + seen, s + p_.keys, kOut);
+  hand_out(ScoreOutput::kMasked);
+  std::fill(s + seen, s + p_.keys, 0.f);
+  // A row without any key gives zeros.
+  if (std::all_of(s, s + seen, [](float x) { return x == kOut; })) {
+    std::fill(s, s + seen, 0.f);
+  } else {
+    simd::softmax_rows_f32.get(isa_)(s, s, 1, seen, false);
+  }
+  hand_out(ScoreOutput::kProbabilities);
+}
+
+void AttentionPlan::run_block(const AttentionData& data, std::int64_t batch, std::int64_t head,
+                              std::int64_t first, float* scores, float* gemm_scratch) const {
+  const std::int64_t rows = std::min(block_, p_.rows - first);
+  const std::int64_t kv_head = head / (p_.heads / p_.kv_heads);
+  const float* q = data.q + batch * p_.q.batch + head * p_.q.head + first * p_.q.row;
+  const float* k = data.k + batch * p_.k.batch + kv_head * p_.k.head;
+  const float* v = data.v + batch * p_.v.batch + kv_head * p_.v.head;
+  float* y = data.y + batch * p_.y.batch + head * p_.y.head + first * p_.y.row;
+  gemm(rows == block_ ? products_ : products_tail_,
+       {.a = {.data = q, .row_stride = p_.q.row},
+        .b = {.data = k, .row_stride = 1, .column_stride = p_.k.row},
+        .c = scores,
+        .c_stride = p_.keys,
+        .epilogue = {.alpha = p_.scale}},
+       gemm_scratch);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    finish_row(data, batch, head, first + r, scores + r * p_.keys);
+  }
+  gemm(rows == block_ ? sums_ : sums_tail_,
+       {.a = {.data = scores, .row_stride = p_.keys},
+        .b = {.data = v, .row_stride = p_.v.row},
+        .c = y,
+        .c_stride = p_.y.row},
+       gemm_scratch);
+}
+
+void AttentionPlan::run(const KernelContext& k, const AttentionData& data,
+                        std::byte* scratch) const {
+  const std::int64_t results = p_.batches * p_.heads * p_.rows;
+  if (p_.keys == 0 || p_.size == 0) std::fill_n(data.y, results * p_.value_size, 0.f);
+  if (results * p_.keys * p_.size == 0) return;
+  const std::int64_t blocks = (p_.rows + block_ - 1) / block_;
+  const double work =
+      static_cast<double>(block_ * p_.keys) * static_cast<double>(p_.size + p_.value_size + 8);
+  k.parallel_for(p_.batches * p_.heads * blocks, work, [&](Range range, int thread) {
+    float* slot = reinterpret_cast<float*>(scratch) + thread * slot_floats_;
+    for (std::int64_t i = range.begin; i < range.end; ++i) {
+      const std::int64_t head = i / blocks;
+      run_block(data, head / p_.heads, head % p_.heads, i % blocks * block_, slot,
+                slot + aligned(block_ * p_.keys));
+    }
+  });
+}
+
+}  // namespace mini_infer

@@ -1,6 +1,7 @@
 #include "graph/ir/dim.h"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace mini_infer {
 namespace {
@@ -14,6 +15,35 @@ Dim commutative(const Dim& a, char op, const Dim& b) {
   return Dim("(" + x + op + y + ")");
 }
 
+// The symbol "(X+3)" as X and 3; likewise "(X-3)" and -3, "(X*3)" and 3. Other symbols are
+// themselves and 0, or 1 for '*'.
+struct Term {
+  std::string base;
+  std::int64_t number;
+};
+Term split(const Dim& dim, bool product) {
+  const std::string& symbol = dim.symbol();
+  const Term whole{symbol, product ? 1 : 0};
+  const std::size_t digits = symbol.find_last_not_of("0123456789)") + 1;
+  constexpr std::size_t kMostDigits = 18;
+  if (symbol.size() < 5 || symbol.front() != '(' || symbol.back() != ')' || digits < 3 ||
+      digits + 1 >= symbol.size() || symbol.size() - digits > kMostDigits) {
+    return whole;
+  }
+  const std::string number = symbol.substr(digits, symbol.size() - 1 - digits);
+  const char op = symbol[digits - 1];
+  if (number.find(')') != std::string::npos) return whole;
+  if (product ? op != '*' : op != '+' && op != '-') return whole;
+  const std::int64_t value = std::stoll(number);
+  return {symbol.substr(1, digits - 2), op == '-' ? -value : value};
+}
+
+// X + number, in its one spelling.
+Dim plus(const std::string& base, std::int64_t number) {
+  if (number == 0) return Dim(base);
+  return Dim("(" + base + (number < 0 ? "" : "+") + std::to_string(number) + ")");
+}
+
 }  // namespace
 
 Dim operator+(const Dim& a, const Dim& b) {
@@ -21,6 +51,11 @@ Dim operator+(const Dim& a, const Dim& b) {
   if (a.known() && b.known() && !__builtin_add_overflow(a.value(), b.value(), &sum)) return sum;
   if (a.is(0)) return b;
   if (b.is(0)) return a;
+  if (a.known() != b.known()) {
+    const Term term = split(a.known() ? b : a, false);
+    const std::int64_t number = a.known() ? a.value() : b.value();
+    if (!__builtin_add_overflow(term.number, number, &sum)) return plus(term.base, sum);
+  }
   return commutative(a, '+', b);
 }
 
@@ -31,6 +66,7 @@ Dim operator-(const Dim& a, const Dim& b) {
   }
   if (b.is(0)) return a;
   if (a == b) return 0;
+  if (b.known() && b.value() > INT64_MIN) return a + Dim(-b.value());
   return Dim("(" + a.str() + "-" + b.str() + ")");
 }
 
@@ -51,6 +87,10 @@ Dim floor_div(const Dim& a, const Dim& b) {
   }
   if (b.is(1)) return a;
   if (a == b) return 1;
+  if (!a.known() && b.known() && b.value() > 0) {
+    const Term term = split(a, true);
+    if (term.number % b.value() == 0) return Dim(term.base) * Dim(term.number / b.value());
+  }
   return Dim("floor(" + a.str() + "/" + b.str() + ")");
 }
 

@@ -1,7 +1,8 @@
 // before:  Conv(x, W, b) -> y -> Relu -> z             also Clip, LeakyRelu, SiLU, ...:
 // activation.cc after:   FusedConv(x, W, b) {activation = "Relu"} -> z when:    y has no other use;
 // also after FusedConv with a residual, and after ConvTranspose
-//          PRelu: the slopes are constant, one for each channel; they become input 4
+//          PRelu: the slopes are constant, one for each channel whatever their shape; they become
+//          input 4
 
 #include "graph/passes/activation.h"
 
@@ -19,18 +20,14 @@ NodeId convolution_for(const Graph& graph, ValueId y) {
   return kNoNode;
 }
 
-// Slopes of shape [C,1,1] or [1,C,1,1] for y [N,C,H,W], as [C].
+// Slopes that broadcast to y [N,C,H,W], such as [C,1,1], as [C].
 std::optional<std::vector<double>> channel_slopes(const Graph& graph, ValueId slope, ValueId y) {
-  const auto values = known_numbers(graph, slope);
   const auto rank = rank_of(graph, y);
-  if (!values || !rank || *rank < 3) return std::nullopt;
-  const Shape& shape = graph.constant(slope)->shape();
+  if (!rank || *rank < 3 || graph.constant(slope)->shape().rank() > *rank) return std::nullopt;
   const Dim& channels = (*graph.value(y).shape)[1];
-  const auto count = static_cast<std::int64_t>(values->size());
-  // Aligned from the last axis, the channels are rank - 1 axes from the end.
-  const bool aligned = shape.rank() + 1 >= *rank && shape.rank() <= *rank &&
-                       shape[shape.rank() + 1 - *rank] == count;
-  return aligned && channels.is(count) ? values : std::nullopt;
+  const auto lead = static_cast<std::int64_t>(*rank - graph.constant(slope)->shape().rank());
+  if (!channels.known() || channels.value() < 1) return std::nullopt;
+  return channel_numbers(graph, slope, 1 - lead, static_cast<std::size_t>(channels.value()));
 }
 
 bool fuse(Graph& graph, PassContext& context, NodeId id) {

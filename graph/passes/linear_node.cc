@@ -127,24 +127,25 @@ std::optional<std::vector<double>> bias_of(const Graph& graph, const LinearNode&
 
 std::optional<std::vector<double>> channel_constant(const Graph& graph, const LinearNode& linear,
                                                     NodeId user, ValueId operand) {
-  const auto values = known_numbers(graph, operand);
-  if (!values || values->empty()) return std::nullopt;
-  const Shape& shape = graph.constant(operand)->shape();
-  if (shape.rank() > linear.rank) return std::nullopt;
-  std::size_t first = linear.rank - shape.rank();  // the axis of y that the operand's first meets
+  const Tensor* tensor = graph.constant(operand);
+  if (tensor == nullptr || tensor->shape().rank() > linear.rank) return std::nullopt;
+  const std::size_t rank = tensor->shape().rank();
+  std::size_t first = linear.rank - rank;  // the axis of y that the operand's first meets
   if (has_legacy_broadcast(graph.node(user))) {
     const auto axis = normal_axis(integer(graph, user, "axis", 0), linear.rank);
-    if (!axis || *axis + shape.rank() > linear.rank) return std::nullopt;
+    if (!axis || *axis + rank > linear.rank) return std::nullopt;
     first = *axis;
   }
-  for (std::size_t i = 0; i < shape.rank(); ++i) {
-    const bool channel = first + i == linear.channel_axis;
-    if (shape[i] != 1 && !(channel && shape[i] == static_cast<std::int64_t>(linear.channels))) {
-      return std::nullopt;
-    }
+  // It must not broadcast y to another shape.
+  const ValueId y = graph.output(linear.id);
+  for (std::size_t i = 0; i < rank; ++i) {
+    const bool keeps = tensor->shape()[i] == 1 || first + i == linear.channel_axis;
+    if (!keeps && !same_shape(graph, y, graph.output(user))) return std::nullopt;
   }
-  if (values->size() == 1) return std::vector<double>(linear.channels, values->front());
-  return values;
+  return channel_numbers(
+      graph, operand,
+      static_cast<std::int64_t>(linear.channel_axis) - static_cast<std::int64_t>(first),
+      linear.channels);
 }
 
 void scale_and_shift(Graph& graph, const LinearNode& linear, const std::vector<double>& factors,

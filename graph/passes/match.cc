@@ -58,6 +58,27 @@ std::optional<std::vector<double>> known_numbers(const Graph& graph, ValueId val
   return numbers(*tensor);
 }
 
+std::optional<std::vector<double>> channel_numbers(const Graph& graph, ValueId value,
+                                                   std::int64_t channel_axis,
+                                                   std::size_t channels) {
+  const auto values = known_numbers(graph, value);
+  if (!values || values->empty()) return std::nullopt;
+  const Shape& shape = graph.constant(value)->shape();
+  const bool has_axis = channel_axis >= 0 && channel_axis < static_cast<std::int64_t>(shape.rank());
+  const auto axis = static_cast<std::size_t>(has_axis ? channel_axis : 0);
+  const auto extent = static_cast<std::size_t>(has_axis ? shape[axis] : 1);
+  const auto inner =
+      has_axis ? static_cast<std::size_t>(shape.elements(axis + 1, shape.rank())) : values->size();
+  if (extent != 1 && extent != channels) return std::nullopt;
+  std::vector<double> numbers_found;
+  for (std::size_t c = 0; c < extent; ++c) numbers_found.push_back((*values)[c * inner]);
+  for (std::size_t i = 0; i < values->size(); ++i) {
+    if ((*values)[i] != numbers_found[i / inner % extent]) return std::nullopt;
+  }
+  if (extent == 1) numbers_found.assign(channels, numbers_found.front());
+  return numbers_found;
+}
+
 std::optional<std::size_t> rank_of(const Graph& graph, ValueId value) {
   if (value == kNoValue || !graph.value(value).shape) return std::nullopt;
   return graph.value(value).shape->rank();

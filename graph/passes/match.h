@@ -57,6 +57,12 @@ std::optional<Ints> known_ints(const Graph& graph, ValueId value);
 // Float elements of a float32 constant.
 std::optional<std::vector<double>> known_numbers(const Graph& graph, ValueId value);
 
+// A float32 constant as one number for each channel: elements with the same index on its axis
+// `channel_axis` are all equal, and there are `channels` of them or one. `channel_axis` may be
+// negative or past the end, for an operand that has no such axis.
+std::optional<std::vector<double>> channel_numbers(const Graph& graph, ValueId value,
+                                                   std::int64_t channel_axis, std::size_t channels);
+
 std::optional<std::size_t> rank_of(const Graph& graph, ValueId value);
 // Both shapes are known and equal, symbols included.
 bool same_shape(const Graph& graph, ValueId a, ValueId b);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "tests/passes/pass_test.h"
@@ -116,6 +117,21 @@ TEST(FoldConvMulAdd, LeavesOtherShapes) {
   EXPECT_EQ(run_pass(b.graph(), fold_conv_mul_add), 0);
 }
 
+TEST(FoldConvMulAdd, TakesConstantsThatAreSpreadOverTheMap) {
+  GraphBuilder b;
+  const ValueId x = b.input({2, 4, 6, 6});
+  Tensor ones(DType::kFloat32, {6, 6});
+  std::fill_n(ones.mutable_data<float>(), 36, 2.f);
+  const SymShape shape = {2, 4, 6, 6};
+  b.output(b.node("Mul", {conv(b, x, {4, 4, 3, 3}), b.constant(ones)}, {}, shape));
+  // This one makes the result larger than the convolution's.
+  const ValueId small = b.node("Conv", {x, b.weights({4, 4, 6, 6})});
+  b.output(b.node("Mul", {small, b.constant(ones)}, {}, shape));
+  const Graph before = b.graph();
+  EXPECT_EQ(run_pass(b.graph(), fold_conv_mul_add), 1);
+  expect_same_results(before, b.graph(), {{2, 4, 6, 6}});
+}
+
 TEST(FuseMatMulAdd, TakesBiasAndScale) {
   GraphBuilder b;
   const ValueId x = b.input({Dim("N"), 2, 5}), y = b.input({Dim("N"), 5, 7});
@@ -163,6 +179,22 @@ TEST(FuseConvActivation, LeavesWhatOthersNeedAndWhatIsNotConstant) {
   b.output(b.node("Clip", {conv(b, x, {4, 4, 3, 3}), b.input({})}, {}, shape));
   b.output(b.node("PRelu", {conv(b, x, {4, 4, 3, 3}), b.weights({6})}, {}, shape));
   EXPECT_EQ(run_pass(b.graph(), fuse_conv_activation), 0);
+}
+
+TEST(FuseConvActivation, TakesSlopesThatAreSpreadOverTheMap) {
+  GraphBuilder b;
+  const ValueId x = b.input({1, 4, 6, 6});
+  const SymShape shape = {1, 4, 6, 6};
+  Tensor slopes(DType::kFloat32, {1, 4, 6, 6});
+  for (int i = 0; i < 144; ++i) slopes.mutable_data<float>()[i] = 0.1f * static_cast<float>(i / 36);
+  b.output(b.node("PRelu", {conv(b, x, {4, 4, 3, 3}), b.constant(slopes)}, {}, shape));
+  slopes = slopes.clone();
+  slopes.mutable_data<float>()[7] = 1;
+  b.output(b.node("PRelu", {conv(b, x, {4, 4, 3, 3}), b.constant(slopes)}, {}, shape));
+  const Graph before = b.graph();
+  EXPECT_EQ(run_pass(b.graph(), fuse_conv_activation), 1);
+  EXPECT_EQ(ops_of(b.graph()), "*FusedConv Conv PRelu");
+  expect_same_results(before, b.graph(), {{1, 4, 6, 6}});
 }
 
 TEST(FuseConvActivation, DoesOneActivationOnly) {

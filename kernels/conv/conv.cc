@@ -103,8 +103,9 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
   }
   if (task.out == Layout::kBlocked) return prepare_blocked(c, task);
   if (task.dtype != DType::kFloat32) return reference_conv(c, g, task.end);
-  PreparedKernel kernel = im2col_conv(c, task);
-  kernel.why = cat("plain layout (", describe(g), ")");
+  const bool rows = g.taps() > 1 && takes_row_conv(g);
+  PreparedKernel kernel = rows ? row_conv(c, task) : im2col_conv(c, task);
+  kernel.why = cat(rows ? "few channels of plain layout (" : "plain layout (", describe(g), ")");
   return kernel;
 }
 

@@ -22,6 +22,10 @@ std::optional<ConvShape> flat_shape(const ConvGeometry& g);
 // Plain layout, float32, any shape: the input is unrolled into columns while a packed GEMM runs.
 PreparedKernel im2col_conv(const PrepareContext& c, const ConvTask& task);
 
+// Plain layout, float32, for few output channels in a group: vectors along rows of outputs.
+bool takes_row_conv(const ConvGeometry& g);
+PreparedKernel row_conv(const PrepareContext& c, const ConvTask& task);
+
 // An algorithm on blocked layouts for a node. `weights` are packed once where they are constant,
 // else at each run.
 class ConvAlgorithm;

@@ -133,6 +133,23 @@ const std::vector<ConvCase> kCases = {
     {"narrow groups", 1, 64, 64, 16, {6, 7}, {3, 3}, {}, {}, {1, 1, 1, 1}},
     {"many odd groups", 1, 150, 210, 30, {6, 7}, {3, 3}, {}, {}, {1, 1, 1, 1}},
     {"odd groups", 1, 15, 21, 3, {6, 7}, {3, 3}, {}, {}, {1, 1, 1, 1}},
+    {"rows, stride 3", 2, 5, 3, 1, {9, 150}, {3, 5}, {2, 3}, {}, {1, 2, 0, 4}},
+    {"rows, dilated",
+     1,
+     4,
+     6,
+     2,
+     {9, 97},
+     {3, 3},
+     {1, 2},
+     {2, 5},
+     {2, 5, 2, 5},
+     "SiLU",
+     {},
+     true,
+     true},
+    {"rows, PRelu", 1, 4, 7, 1, {9, 33}, {3, 3}, {}, {}, {1, 1, 1, 1}, "PRelu"},
+    {"rows, one channel", 1, 9, 1, 1, {7, 300}, {3, 7}, {}, {}, {1, 3, 1, 3}},
     {"one axis", 2, 20, 18, 1, {31}, {5}, {2}, {}, {2, 1}},
     {"one axis, one channel", 1, 1, 258, 1, {640}, {256}, {128}, {}, {0, 0}},
     {"one axis, depthwise", 1, 16, 16, 16, {19}, {3}, {}, {}, {1, 1}},
@@ -231,7 +248,7 @@ TEST(Conv, chooses_its_algorithm) {
   EXPECT_THAT(kernel_of({"", 1, 3, 64, 1, {14, 14}, {3, 3}, {2, 2}, {}, same}), HasSubstr("stem"));
   EXPECT_THAT(kernel_of({"", 1, 64, 64, 64, {14, 14}, {3, 3}, {}, {}, same}),
               HasSubstr("depthwise"));
-  EXPECT_THAT(kernel_of({"", 1, 150, 210, 30, {6, 7}, {3, 3}}), HasSubstr("im2col"));
+  EXPECT_THAT(kernel_of({"", 1, 150, 210, 30, {6, 7}, {3, 3}}), HasSubstr("rows"));
 }
 
 TEST(Conv, takes_its_kernel_from_the_weights) {

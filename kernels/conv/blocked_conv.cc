@@ -55,7 +55,8 @@ Status BlockedConv::run(const KernelContext& k) const {
 // plans of other input shapes share.
 std::string packing_key(const ConvAlgorithm& algorithm, const ConvGeometry& g, Isa isa) {
   return cat(algorithm.name(), "/", isa_name(isa), "/", g.oc, "/", g.ic, "/", g.groups, "/",
-             g.kernel[1], "x", g.kernel[2], "/", algorithm.packed_floats());
+             g.kernel[1], "x", g.kernel[2], "/", g.stride[1], "x", g.stride[2], "/", g.dilation[1],
+             "x", g.dilation[2], "/", algorithm.packed_floats());
 }
 
 }  // namespace

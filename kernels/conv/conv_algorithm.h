@@ -28,10 +28,11 @@ namespace mini_infer {
 enum class ConvResidual : std::uint8_t { kNone, kBeforeActivation, kAfterActivation };
 
 struct ConvArgs {
-  const float* input = nullptr;     // NCHWc, or NCHW for algorithms that say so
-  const float* weights = nullptr;   // as pack() wrote them
-  const float* bias = nullptr;      // [oc] or null
-  const float* residual = nullptr;  // in the output's layout, or null
+  const float* input = nullptr;    // NCHWc, or NCHW for algorithms that say so
+  const float* weights = nullptr;  // as pack() wrote them
+  const float* bias = nullptr;     // [oc] or null
+  // In the output's layout, or null. It may be the output itself when added before the activation.
+  const float* residual = nullptr;
   ConvResidual residual_place = ConvResidual::kNone;
   ActivationParams activation;
   const float* slope = nullptr;  // [oc]: y = x < 0 ? slope * x : x instead of `activation`
@@ -73,5 +74,11 @@ std::unique_ptr<ConvAlgorithm> make_depthwise_conv(const ConvShape& shape, Isa i
 const char* winograd_conv_declines(const ConvShape& shape, Isa isa);
 std::unique_ptr<ConvAlgorithm> make_winograd4_conv(const ConvShape& shape, Isa isa);
 std::unique_ptr<ConvAlgorithm> make_winograd2_conv(const ConvShape& shape, Isa isa);
+
+// Transposed convolution of NCHWc: every output of one remainder modulo the stride is a direct
+// convolution with the taps that meet it. Here w is [ic][oc/groups][kh][kw], pads are those of the
+// transposed convolution, and oh and ow are given. One group or groups of whole channel blocks.
+const char* transposed_conv_declines(const ConvShape& shape, Isa isa);
+std::unique_ptr<ConvAlgorithm> make_transposed_conv(const ConvShape& shape, Isa isa);
 
 }  // namespace mini_infer

@@ -69,23 +69,4 @@ std::int64_t packed_panel_floats(std::int64_t oc, std::int64_t ic, std::int64_t 
   return ceil_div(oc, lanes) * lanes * ic * taps;
 }
 
-float* pack_panels(const float* w, std::int64_t oc, std::int64_t ic, std::int64_t taps, int lanes,
-                   int panel_blocks, float* packed) {
-  const std::int64_t padded = ceil_div(oc, lanes) * lanes;
-  for (std::int64_t first = 0; first < oc; first += panel_blocks * lanes) {
-    const std::int64_t width = std::min<std::int64_t>(panel_blocks * lanes, padded - first);
-    for (std::int64_t block = 0; block < ic; block += lanes) {
-      const std::int64_t block_end = std::min(ic, block + lanes);
-      for (std::int64_t t = 0; t < taps; ++t) {
-        for (std::int64_t c = block; c < block_end; ++c, packed += width) {
-          for (std::int64_t o = 0; o < width; ++o) {
-            packed[o] = first + o < oc ? w[((first + o) * ic + c) * taps + t] : 0.f;
-          }
-        }
-      }
-    }
-  }
-  return packed;
-}
-
 }  // namespace mini_infer

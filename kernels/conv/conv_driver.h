@@ -2,6 +2,7 @@
 // work is divided.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "kernels/conv/conv_algorithm.h"
@@ -30,11 +31,29 @@ constexpr Span chunk_of(std::int64_t count, std::int64_t i, std::int64_t n) {
   return {count * i / n, count * (i + 1) / n};
 }
 
-// OIHW -> [panels][ic blocks][kh * kw][lanes that exist][panel_width], for `oc` filters of `ic`
-// channels; the last panel is as wide as the blocks it has. Lanes past the last output channel are
-// zero. Returns the end of what was written.
-float* pack_panels(const float* w, std::int64_t oc, std::int64_t ic, std::int64_t taps, int lanes,
-                   int panel_blocks, float* packed);
+// weight(o, i, t) -> [panels][ic blocks][taps][lanes that exist][panel width], for `oc` filters of
+// `ic` channels; the last panel is as wide as the blocks it has. Lanes past the last output channel
+// are zero. Returns the end of what was written.
+template <class Weight>
+float* pack_panels(const Weight& weight, std::int64_t oc, std::int64_t ic, std::int64_t taps,
+                   int lanes, int panel_blocks, float* packed) {
+  const std::int64_t padded = ceil_div(oc, lanes) * lanes,
+                     panel = std::int64_t{panel_blocks} * lanes;
+  for (std::int64_t first = 0; first < oc; first += panel) {
+    const std::int64_t width = std::min(panel, padded - first);
+    for (std::int64_t block = 0; block < ic; block += lanes) {
+      const std::int64_t block_end = std::min(ic, block + lanes);
+      for (std::int64_t t = 0; t < taps; ++t) {
+        for (std::int64_t c = block; c < block_end; ++c, packed += width) {
+          for (std::int64_t o = 0; o < width; ++o) {
+            packed[o] = first + o < oc ? weight(first + o, c, t) : 0.f;
+          }
+        }
+      }
+    }
+  }
+  return packed;
+}
 // Size of what pack_panels writes.
 std::int64_t packed_panel_floats(std::int64_t oc, std::int64_t ic, std::int64_t taps, int lanes);
 

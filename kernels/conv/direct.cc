@@ -60,9 +60,11 @@ class DirectConv final : public ConvAlgorithm {
 
   void pack(const float* w, float* packed) const noexcept override {
     const std::int64_t taps = s_.kh * s_.kw;
-    for (std::int64_t g = 0; g < s_.groups; ++g) {
-      packed = pack_panels(w + g * group_oc_ * group_ic_ * taps, group_oc_, group_ic_, taps, lanes_,
-                           kPanelBlocks, packed);
+    for (std::int64_t g = 0; g < s_.groups; ++g, w += group_oc_ * group_ic_ * taps) {
+      const auto weight = [&](std::int64_t o, std::int64_t i, std::int64_t t) {
+        return w[(o * group_ic_ + i) * taps + t];
+      };
+      packed = pack_panels(weight, group_oc_, group_ic_, taps, lanes_, kPanelBlocks, packed);
     }
   }
 
@@ -179,6 +181,7 @@ class DirectConv final : public ConvAlgorithm {
     b.output = args.output + out;
     b.output_plane = out_plane;
     b.output_row = s_.ow * lanes_;
+    b.output_step = lanes_;
     b.epilogue = make_epilogue(args, first_oc);
     kernel_(b);
   }

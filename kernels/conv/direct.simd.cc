@@ -20,11 +20,15 @@ using TileFn = void(const DirectBlock&, const TilePlace&);
 
 [[gnu::noinline]] void finish_stored_tile(const DirectBlock& b, const TilePlace& at, int blocks,
                                           int rows, int pixels) {
+  // Pixels that are not neighbours are ended one by one.
+  const int runs = b.output_step == kLanes ? 1 : pixels;
   for (int j = 0; j < blocks; ++j) {
     for (int r = 0; r < rows; ++r) {
-      const std::ptrdiff_t offset = j * b.output_plane + r * b.output_row;
-      finish_stored(b.epilogue, at.residual != nullptr ? at.residual + offset : nullptr,
-                    at.output + offset, pixels);
+      for (int i = 0; i < runs; ++i) {
+        const std::ptrdiff_t offset = j * b.output_plane + r * b.output_row + i * b.output_step;
+        finish_stored(b.epilogue, at.residual != nullptr ? at.residual + offset : nullptr,
+                      at.output + offset, pixels / runs);
+      }
     }
   }
 }
@@ -68,7 +72,7 @@ template <int kStep, int kRows, int kPixels, int kBlocks>
     for (int r = 0; r < kRows; ++r) {
       const std::ptrdiff_t offset = j * b.output_plane + r * b.output_row;
       const float* residual = at.residual != nullptr ? at.residual + offset : nullptr;
-      finish(b.epilogue, slope, acc[j][r], residual, at.output + offset);
+      finish(b.epilogue, slope, acc[j][r], residual, at.output + offset, b.output_step);
     }
   }
   if (b.epilogue.kind == EpilogueKind::kOther) finish_stored_tile(b, at, kBlocks, kRows, kPixels);
@@ -94,8 +98,8 @@ void run_rows(const DirectBlock& b, TilePlace at, int first_row) {
   Runs(b.width, kMost).for_each([&](int x, int count) {
     TilePlace place = at;
     place.source += x * kStep;
-    place.output += x * kLanes;
-    if (place.residual != nullptr) place.residual += x * kLanes;
+    place.output += x * b.output_step;
+    if (place.residual != nullptr) place.residual += x * b.output_step;
     kTiles.fn[count](b, place);
   });
 }

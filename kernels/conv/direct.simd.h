@@ -25,7 +25,8 @@ struct DirectBlock {
   const float* residual;  // null, or in the output's layout
   float* output;
   std::ptrdiff_t output_plane, output_row;
-  ConvEpilogue epilogue;  // bias and slopes of the first output channel here
+  std::ptrdiff_t output_step;  // between neighbouring pixels; c but for transposed convolutions
+  ConvEpilogue epilogue;       // bias and slopes of the first output channel here
 };
 
 namespace simd {

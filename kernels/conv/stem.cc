@@ -40,7 +40,10 @@ class StemConv final : public ConvAlgorithm {
     return static_cast<std::size_t>(packed_panel_floats(s_.oc, 1, tap_count(), lanes_));
   }
   void pack(const float* w, float* packed) const noexcept override {
-    pack_panels(w, s_.oc, 1, tap_count(), lanes_, kPanelBlocks, packed);
+    const auto weight = [&](std::int64_t o, std::int64_t, std::int64_t t) {
+      return w[o * tap_count() + t];
+    };
+    pack_panels(weight, s_.oc, 1, tap_count(), lanes_, kPanelBlocks, packed);
   }
   std::size_t scratch_bytes(int threads) const noexcept override {
     return static_cast<std::size_t>(threads) * window_floats() * sizeof(float);
@@ -98,6 +101,7 @@ class StemConv final : public ConvAlgorithm {
     b.output = args.output + out;
     b.output_plane = out_plane;
     b.output_row = s_.ow * lanes_;
+    b.output_step = lanes_;
     b.epilogue = make_epilogue(args, first_oc);
     kernel_(b);
   }

@@ -60,21 +60,21 @@ MINI_INLINE void activate_tile(const ConvEpilogue& e, Vec slope, Vec (&x)[kCount
 }
 
 // output[pixel] = activation(acc[pixel] + residual[pixel]), or with the residual added last, for
-// kCount neighbouring pixels of a channel block. kOther is left to finish_stored().
+// kCount pixels of a channel block that are `step` floats apart. kOther is left to finish_stored().
 template <int kCount>
 MINI_INLINE void finish(const ConvEpilogue& e, Vec slope, Vec (&acc)[kCount], const float* residual,
-                        float* output) {
+                        float* output, std::ptrdiff_t step = kLanes) {
   if (residual != nullptr && e.residual_first) {
 #pragma GCC unroll 32
-    for (int i = 0; i < kCount; ++i) acc[i] = acc[i] + load(residual + i * kLanes);
+    for (int i = 0; i < kCount; ++i) acc[i] = acc[i] + load(residual + i * step);
   }
   activate_tile(e, slope, acc);
   if (residual != nullptr && !e.residual_first && e.kind != EpilogueKind::kOther) {
 #pragma GCC unroll 32
-    for (int i = 0; i < kCount; ++i) acc[i] = acc[i] + load(residual + i * kLanes);
+    for (int i = 0; i < kCount; ++i) acc[i] = acc[i] + load(residual + i * step);
   }
 #pragma GCC unroll 32
-  for (int i = 0; i < kCount; ++i) store(output + i * kLanes, acc[i]);
+  for (int i = 0; i < kCount; ++i) store(output + i * step, acc[i]);
 }
 
 // The rest of finish() for kOther, on `count` pixels in memory. Called when no accumulator is live.

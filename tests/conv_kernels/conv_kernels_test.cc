@@ -32,6 +32,9 @@ constexpr Algorithm kWinograd4{
 constexpr Algorithm kWinograd2{
     "winograd2", winograd_conv_declines, make_winograd2_conv, InputLayout::kBlocked, 1e-6, true};
 
+constexpr Algorithm kTransposed{"transposed", transposed_conv_declines, make_transposed_conv,
+                                InputLayout::kBlocked, 1e-6};
+
 std::string text(const ConvShape& s) {
   const auto pair = [](std::int64_t a, std::int64_t b) {
     return std::to_string(a) + "x" + std::to_string(b);
@@ -55,11 +58,9 @@ std::size_t first_wrong(const Algorithm& algorithm, const std::vector<float>& y,
   return y.size();
 }
 
-void check(const std::vector<Algorithm>& algorithms, ConvShape shape,
-           const ProblemOptions& options = {}) {
-  set_output_extents(shape);
-  const Problem problem = make_problem(shape, options);
-  const Reference expected = reference_conv(problem);
+void check(const std::vector<Algorithm>& algorithms, const Problem& problem,
+           const Reference& expected) {
+  const ConvShape& shape = problem.shape;
   for (const Algorithm& algorithm : algorithms) {
     for (const Isa isa : supported_isas()) {
       SCOPED_TRACE(std::string(algorithm.name) + " " + isa_name(isa) + ": " + text(shape));
@@ -75,6 +76,13 @@ void check(const std::vector<Algorithm>& algorithms, ConvShape shape,
           << "3 threads differ from 1";
     }
   }
+}
+
+void check(const std::vector<Algorithm>& algorithms, ConvShape shape,
+           const ProblemOptions& options = {}) {
+  set_output_extents(shape);
+  const Problem problem = make_problem(shape, options);
+  check(algorithms, problem, reference_conv(problem));
 }
 
 // A square image and kernel, padded by `pad` on all sides.
@@ -377,6 +385,61 @@ TEST(Winograd, error_is_bounded_up_to_512_channels) {
           << isa_name(isa) << " " << channels;
     }
   }
+}
+
+// The output gets `extra` more rows and columns (output_padding).
+void check_transposed(ConvShape s, std::int64_t extra = 0, const ProblemOptions& options = {}) {
+  s.oh = (s.ih - 1) * s.stride_h + (s.kh - 1) * s.dilation_h + 1 - s.pad_top - s.pad_bottom + extra;
+  s.ow = (s.iw - 1) * s.stride_w + (s.kw - 1) * s.dilation_w + 1 - s.pad_left - s.pad_right + extra;
+  if (s.oh < 1 || s.ow < 1) return;
+  const Problem problem = make_problem(s, options);
+  check({kTransposed}, problem, reference_transposed_conv(problem));
+}
+
+TEST(Transposed, odd_channels) {
+  for (const std::int64_t ic : kChannels) {
+    for (const std::int64_t oc : kChannels) check_transposed(square(ic, oc, 4, 2, 2, 0));
+  }
+}
+
+TEST(Transposed, kernels_strides_padding_dilations) {
+  for (const std::int64_t kernel : {1, 2, 3, 4, 5}) {
+    for (const std::int64_t stride : {1, 2, 3, 4}) {
+      for (const std::int64_t pad : {0, 1, 2, 5}) {
+        for (const std::int64_t dilation : {1, 2, 3}) {
+          check_transposed(square(9, 18, 7, kernel, stride, pad, dilation), pad % 2);
+        }
+      }
+    }
+  }
+}
+
+TEST(Transposed, uneven_everything) {
+  check_transposed({.n = 2,
+                    .ic = 17,
+                    .ih = 9,
+                    .iw = 13,
+                    .oc = 50,
+                    .kh = 3,
+                    .kw = 5,
+                    .stride_h = 2,
+                    .stride_w = 3,
+                    .dilation_h = 3,
+                    .dilation_w = 2,
+                    .pad_top = 2,
+                    .pad_left = 4,
+                    .pad_bottom = 1,
+                    .pad_right = 0});
+  ConvShape grouped = square(32, 64, 9, 4, 2, 1);
+  grouped.groups = 2;
+  check_transposed(grouped);
+}
+
+TEST(Transposed, many_blocks_of_rows) { check_transposed(square(150, 40, 33, 3, 2, 1), 1); }
+
+TEST(Transposed, epilogues) {
+  for (const ProblemOptions& options : epilogues())
+    check_transposed(square(11, 41, 6, 4, 2, 1), 0, options);
 }
 
 }  // namespace

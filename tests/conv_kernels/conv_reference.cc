@@ -46,6 +46,14 @@ double activate(const Problem& p, std::int64_t channel, double x) {
   }
 }
 
+// Ends the next output, of channel o.
+void append_end(const Problem& p, std::int64_t o, double sum, double magnitude, Reference& out) {
+  const double residual = p.residual.empty() ? 0 : p.residual[out.y.size()];
+  const bool before = p.residual_place == ConvResidual::kBeforeActivation;
+  out.y.push_back(before ? activate(p, o, sum + residual) : activate(p, o, sum) + residual);
+  out.magnitude.push_back(magnitude + std::abs(residual));
+}
+
 }  // namespace
 
 Problem make_problem(const ConvShape& s, const ProblemOptions& o) {
@@ -96,13 +104,41 @@ Reference reference_conv(const Problem& p) {
               }
             }
           }
-          const double residual = p.residual.empty() ? 0 : p.residual[out.y.size()];
-          const bool before = p.residual_place == ConvResidual::kBeforeActivation;
-          out.y.push_back(before ? activate(p, o, sum + residual) : activate(p, o, sum) + residual);
-          out.magnitude.push_back(magnitude + std::abs(residual));
+          append_end(p, o, sum, magnitude, out);
         }
       }
     }
+  }
+  return out;
+}
+
+Reference reference_transposed_conv(const Problem& p) {
+  const ConvShape& s = p.shape;
+  const std::int64_t ic = s.ic / s.groups, oc = s.oc / s.groups, plane = s.oh * s.ow;
+  std::vector<double> sums(static_cast<std::size_t>(s.n * s.oc * plane), 0), magnitudes = sums;
+  // Every input element adds to the outputs that its taps reach.
+  for (std::int64_t i = 0; i < s.n * s.ic * s.ih * s.iw; ++i) {
+    const std::int64_t ix = i % s.iw, iy = i / s.iw % s.ih, c = i / (s.iw * s.ih) % s.ic;
+    const std::int64_t image = i / (s.iw * s.ih * s.ic), group = c / ic;
+    for (std::int64_t w = 0; w < oc * s.kh * s.kw; ++w) {
+      const std::int64_t o = w / (s.kh * s.kw), ky = w / s.kw % s.kh, kx = w % s.kw;
+      const std::int64_t oy = iy * s.stride_h + ky * s.dilation_h - s.pad_top;
+      const std::int64_t ox = ix * s.stride_w + kx * s.dilation_w - s.pad_left;
+      if (oy < 0 || oy >= s.oh || ox < 0 || ox >= s.ow) continue;
+      const auto at =
+          static_cast<std::size_t>((image * s.oc + group * oc + o) * plane + oy * s.ow + ox);
+      const double term =
+          static_cast<double>(p.x[static_cast<std::size_t>(i)]) *
+          static_cast<double>(p.w[static_cast<std::size_t>(c * oc * s.kh * s.kw + w)]);
+      sums[at] += term;
+      magnitudes[at] += std::abs(term);
+    }
+  }
+  Reference out;
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    const std::int64_t o = static_cast<std::int64_t>(i) / plane % s.oc;
+    const double bias = p.bias.empty() ? 0 : p.bias[static_cast<std::size_t>(o)];
+    append_end(p, o, sums[i] + bias, magnitudes[i] + std::abs(bias), out);
   }
   return out;
 }

@@ -32,6 +32,8 @@ struct Reference {
   std::vector<double> y, magnitude;
 };
 Reference reference_conv(const Problem& p);
+// The same for a transposed convolution; w is [ic][oc/groups][kh][kw].
+Reference reference_transposed_conv(const Problem& p);
 
 // [n][c][hw] -> [n][ceil(c / lanes)][hw][lanes], NaN in lanes that do not exist; and back.
 std::vector<float> to_blocked(const std::vector<float>& x, std::int64_t n, std::int64_t c,

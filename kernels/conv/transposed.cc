@@ -1,0 +1,249 @@
+// Transposed convolution of NCHWc, see conv_algorithm.h.
+//
+// On one axis with stride s, padding p and dilation d, input i adds to output o where o + p = i * s
+// + t * d for tap t. Outputs o = j * s + f of one phase f therefore meet the taps of one class, t *
+// d = f + p modulo s, each at input j + (f + p - t * d) / s: a direct convolution with stride 1.
+//
+//   for each image, group, block of j rows                  shared out between threads
+//     window = its input rows with borders, all channels
+//     for each phase (fy, fx): direct convolution with its taps, outputs s apart
+#include <algorithm>
+#include <vector>
+
+#include "kernels/conv/conv_algorithm.h"
+#include "kernels/conv/conv_driver.h"
+#include "kernels/conv/direct.simd.h"
+#include "kernels/conv/source_window.h"
+#include "kernels/kernel_context.h"
+
+namespace mini_infer {
+namespace {
+
+constexpr int kPanelBlocks = 2;
+constexpr std::size_t kWindowBytes = 256 << 10;
+
+// Which taps an axis' phases meet, and where.
+struct PhaseAxis {
+  std::int64_t stride, pad, dilation, taps, out;
+
+  // The class of taps of phase f; tap t is of class t * dilation modulo stride.
+  std::int64_t class_of_phase(std::int64_t f) const {
+    return ((f + pad) % stride + stride) % stride;
+  }
+  bool has(std::int64_t tap_class, std::int64_t t) const {
+    return t * dilation % stride == tap_class;
+  }
+  std::int64_t class_size(std::int64_t tap_class) const {
+    std::int64_t count = 0;
+    for (std::int64_t t = 0; t < taps; ++t) count += has(tap_class, t) ? 1 : 0;
+    return count;
+  }
+  // Input that tap t of phase f meets for j = 0. The division is exact.
+  std::int64_t shift(std::int64_t f, std::int64_t t) const {
+    return (f + pad - t * dilation) / stride;
+  }
+  // Outputs of phase f, and j < steps() for all phases.
+  std::int64_t outputs(std::int64_t f) const {
+    return std::max<std::int64_t>(0, ceil_div(out - f, stride));
+  }
+  std::int64_t steps() const { return ceil_div(out, stride); }
+  // Bounds of shift(): those of the last tap of the first phase and of the first tap of the last
+  // one, widened.
+  std::int64_t least_shift() const {
+    return -ceil_div(std::max<std::int64_t>(0, (taps - 1) * dilation - pad), stride);
+  }
+  std::int64_t greatest_shift() const { return (stride - 1 + pad) / stride; }
+};
+
+// The convolution whose windows hold all phases' inputs: one output for each j.
+ConvShape window_shape(const ConvShape& s, const PhaseAxis& y, const PhaseAxis& x) {
+  ConvShape w = s;
+  w.oh = y.steps();
+  w.ow = x.steps();
+  w.kh = y.greatest_shift() - y.least_shift() + 1;
+  w.kw = x.greatest_shift() - x.least_shift() + 1;
+  w.stride_h = w.stride_w = w.dilation_h = w.dilation_w = 1;
+  w.pad_top = -y.least_shift();
+  w.pad_left = -x.least_shift();
+  return w;
+}
+
+class TransposedConv final : public ConvAlgorithm {
+ public:
+  TransposedConv(const ConvShape& shape, Isa isa)
+      : s_(shape),
+        lanes_(isa_lanes(isa)),
+        kernel_(simd::direct_conv_f32.get(isa)),
+        group_ic_(shape.ic / shape.groups),
+        group_oc_(shape.oc / shape.groups),
+        ic_blocks_(ceil_div(group_ic_, lanes_)),
+        y_{shape.stride_h, shape.pad_top, shape.dilation_h, shape.kh, shape.oh},
+        x_{shape.stride_w, shape.pad_left, shape.dilation_w, shape.kw, shape.ow},
+        block_rows_(
+            SourceWindow::rows_within(window_shape(s_, y_, x_), ic_blocks_, lanes_, kWindowBytes)),
+        window_(window_shape(s_, y_, x_), block_rows_, lanes_) {
+    for (std::int64_t fy = 0; fy < y_.stride; ++fy) {
+      for (std::int64_t fx = 0; fx < x_.stride; ++fx) add_phase(fy, fx);
+    }
+  }
+
+  const char* name() const noexcept override { return "conv_transpose/phases"; }
+
+  std::size_t packed_floats() const noexcept override {
+    return static_cast<std::size_t>(s_.groups * group_packed());
+  }
+
+  // [groups][classes of y][classes of x] panels, whatever the padding is.
+  void pack(const float* w, float* packed) const noexcept override {
+    const std::int64_t taps = s_.kh * s_.kw;
+    for (std::int64_t g = 0; g < s_.groups; ++g, w += group_ic_ * group_oc_ * taps) {
+      for (std::int64_t class_y = 0; class_y < y_.stride; ++class_y) {
+        for (std::int64_t class_x = 0; class_x < x_.stride; ++class_x) {
+          const std::vector<std::int64_t> places = taps_of_class(class_y, class_x);
+          const auto weight = [&](std::int64_t o, std::int64_t i, std::int64_t t) {
+            return w[(i * group_oc_ + o) * taps + places[static_cast<std::size_t>(t)]];
+          };
+          packed =
+              pack_panels(weight, group_oc_, group_ic_, static_cast<std::int64_t>(places.size()),
+                          lanes_, kPanelBlocks, packed);
+        }
+      }
+    }
+  }
+
+  std::size_t scratch_bytes(int threads) const noexcept override {
+    return static_cast<std::size_t>(threads) * window_floats() * sizeof(float);
+  }
+
+  void run(const ConvArgs& args) const noexcept override {
+    const std::int64_t row_blocks = ceil_div(y_.steps(), block_rows_);
+    const std::int64_t blocks = s_.n * s_.groups * row_blocks;
+    const std::int64_t panels = ceil_div(group_oc_, kPanelBlocks * lanes_);
+    const std::int64_t chunks = panel_chunks(blocks, panels, args.threads);
+    const double macs = conv_macs(s_) / static_cast<double>(y_.stride * x_.stride);
+    parallel_for(args.threads, blocks * chunks, macs / static_cast<double>(blocks * chunks),
+                 [&](Range units, int thread) {
+                   float* const window = reinterpret_cast<float*>(args.scratch) +
+                                         static_cast<std::size_t>(thread) * window_floats();
+                   std::int64_t copied = -1;
+                   for (std::int64_t u = units.begin; u < units.end; ++u) {
+                     const std::int64_t block = u / chunks, group = block / row_blocks;
+                     const Unit unit{group / s_.groups, group % s_.groups,
+                                     chunk_of(y_.steps(), block % row_blocks, row_blocks)};
+                     if (copied != block) copy_window(args.input, unit, window);
+                     copied = block;
+                     for (const Phase& phase : phases_)
+                       run_phase(args, unit, phase, chunk_of(panels, u % chunks, chunks), window);
+                   }
+                 });
+  }
+
+ private:
+  struct Phase {
+    std::int64_t fy, fx;
+    std::int64_t packed;               // offset of its weights
+    std::vector<std::ptrdiff_t> taps;  // places in the window
+  };
+  struct Unit {
+    std::int64_t image, group;
+    Span rows;  // j of the y axis
+  };
+
+  // Indices ky * kw + kx of the taps of a class, in order.
+  std::vector<std::int64_t> taps_of_class(std::int64_t class_y, std::int64_t class_x) const {
+    std::vector<std::int64_t> places;
+    for (std::int64_t ky = 0; ky < s_.kh; ++ky) {
+      for (std::int64_t kx = 0; kx < s_.kw; ++kx) {
+        if (y_.has(class_y, ky) && x_.has(class_x, kx)) places.push_back(ky * s_.kw + kx);
+      }
+    }
+    return places;
+  }
+
+  void add_phase(std::int64_t fy, std::int64_t fx) {
+    const std::int64_t class_y = y_.class_of_phase(fy), class_x = x_.class_of_phase(fx);
+    Phase phase{fy, fx, 0, {}};
+    for (const std::int64_t place : taps_of_class(class_y, class_x)) {
+      const std::int64_t shift_y = y_.shift(fy, place / s_.kw),
+                         shift_x = x_.shift(fx, place % s_.kw);
+      phase.taps.push_back(window_.tap(shift_y - y_.least_shift(), shift_x - x_.least_shift()));
+    }
+    for (std::int64_t i = 0; i < class_y * x_.stride + class_x; ++i) {
+      phase.packed += class_floats(i / x_.stride, i % x_.stride);
+    }
+    phases_.push_back(std::move(phase));
+  }
+
+  std::int64_t class_floats(std::int64_t class_y, std::int64_t class_x) const {
+    return packed_panel_floats(group_oc_, group_ic_,
+                               y_.class_size(class_y) * x_.class_size(class_x), lanes_);
+  }
+  std::int64_t group_packed() const {
+    return packed_panel_floats(group_oc_, group_ic_, s_.kh * s_.kw, lanes_);
+  }
+  std::size_t window_floats() const {
+    return static_cast<std::size_t>(ic_blocks_ * window_.plane());
+  }
+
+  void copy_window(const float* input, const Unit& unit, float* window) const {
+    const std::int64_t block = unit.image * ceil_div(s_.ic, lanes_) + unit.group * ic_blocks_;
+    window_.copy(input + block * s_.ih * s_.iw * lanes_, ic_blocks_, unit.rows.first,
+                 unit.rows.count(), window);
+  }
+
+  void run_phase(const ConvArgs& args, const Unit& unit, const Phase& phase, Span panels,
+                 const float* window) const {
+    const std::int64_t rows = std::min(unit.rows.last, y_.outputs(phase.fy)) - unit.rows.first;
+    const std::int64_t width = x_.outputs(phase.fx);
+    if (rows <= 0 || width <= 0) return;
+    const std::int64_t panel = kPanelBlocks * lanes_;
+    const std::int64_t first_oc = unit.group * group_oc_ + panels.first * panel;
+    const std::int64_t out_plane = s_.oh * s_.ow * lanes_;
+    const std::int64_t oy = unit.rows.first * s_.stride_h + phase.fy;
+    const std::int64_t out =
+        (unit.image * ceil_div(s_.oc, lanes_) + first_oc / lanes_) * out_plane +
+        (oy * s_.ow + phase.fx) * lanes_;
+    DirectBlock b{};
+    b.source = window;
+    b.source_plane = window_.plane();
+    b.source_row = window_.output_row();
+    b.step = lanes_;
+    b.taps = phase.taps.data();
+    b.tap_count = static_cast<int>(phase.taps.size());
+    b.channels = static_cast<int>(group_ic_);
+    b.rows = static_cast<int>(rows);
+    b.width = static_cast<int>(width);
+    b.weights = args.weights + unit.group * group_packed() + phase.packed +
+                panels.first * panel * group_ic_ * b.tap_count;
+    b.out_channels =
+        static_cast<int>(std::min(group_oc_, panels.last * panel) - panels.first * panel);
+    b.residual = args.residual == nullptr ? nullptr : args.residual + out;
+    b.output = args.output + out;
+    b.output_plane = out_plane;
+    b.output_row = s_.stride_h * s_.ow * lanes_;
+    b.output_step = s_.stride_w * lanes_;
+    b.epilogue = make_epilogue(args, first_oc);
+    kernel_(b);
+  }
+
+  ConvShape s_;
+  int lanes_;
+  simd::direct_conv_f32_fn* kernel_;
+  std::int64_t group_ic_, group_oc_, ic_blocks_;
+  PhaseAxis y_, x_;
+  std::int64_t block_rows_;
+  SourceWindow window_;
+  std::vector<Phase> phases_;
+};
+
+}  // namespace
+
+const char* transposed_conv_declines(const ConvShape& s, Isa isa) {
+  return direct_conv_declines(s, isa);
+}
+
+std::unique_ptr<ConvAlgorithm> make_transposed_conv(const ConvShape& shape, Isa isa) {
+  return std::make_unique<TransposedConv>(shape, isa);
+}
+
+}  // namespace mini_infer

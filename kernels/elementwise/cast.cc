@@ -10,6 +10,7 @@
 
 #include "graph/ir/constants.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/elementwise/half.simd.h"
 #include "kernels/elementwise/numeric.h"
 
 namespace mini_infer {
@@ -136,7 +137,27 @@ CastFn cast_function(DType from, DType to) {
   return cast;
 }
 
+// Between float32 and half precision, by vectors.
+template <class X, class Y>
+PreparedKernel half_kernel(PrepareContext& c, void (*convert)(const X*, std::int64_t, Y*)) {
+  const std::int64_t n = c.shape(0).elements();
+  return {.name = c.with_isa("cast/half"), .run = [=](const KernelContext& k) {
+            k.parallel_for(n, 1, [&](Range range, int) {
+              convert(k.input<X>(0) + range.begin, range.end - range.begin,
+                      k.output<Y>(0) + range.begin);
+            });
+            return ok();
+          }};
+}
+
 Result<PreparedKernel> prepare(PrepareContext& c) {
+  const DType from = c.dtype(0), to = c.output_dtype();
+  if (from == DType::kFloat16 && to == DType::kFloat32) {
+    return half_kernel(c, simd::half_to_float.get(c.isa()));
+  }
+  if (from == DType::kFloat32 && to == DType::kFloat16) {
+    return half_kernel(c, simd::float_to_half.get(c.isa()));
+  }
   const CastFn cast = cast_function(c.dtype(0), c.output_dtype());
   if (cast == nullptr) {
     return not_implemented("cast from ", c.dtype(0), " to ", c.output_dtype());

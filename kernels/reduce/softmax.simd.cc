@@ -52,9 +52,25 @@ float sum_of_exponentials(const float* x, std::int64_t k, Vec most) {
   return reduce_add(sum);
 }
 
+// Rows shorter than a vector: kLanes of them at a time, turned into columns.
+void short_rows(const float* x, float* y, std::int64_t rows, std::int64_t k, bool log_too) {
+  alignas(64) float columns[kLanes * kLanes] = {};
+  for (std::int64_t r = 0; r < rows; r += kLanes, x += kLanes * k, y += kLanes * k) {
+    const std::int64_t n = rows - r < kLanes ? rows - r : kLanes;
+    for (std::int64_t i = 0; i < n; ++i) {
+      for (std::int64_t j = 0; j < k; ++j) columns[j * kLanes + i] = x[i * k + j];
+    }
+    softmax_columns_f32(columns, columns, kLanes, k, kLanes, log_too);
+    for (std::int64_t i = 0; i < n; ++i) {
+      for (std::int64_t j = 0; j < k; ++j) y[i * k + j] = columns[j * kLanes + i];
+    }
+  }
+}
+
 }  // namespace
 
 void softmax_rows_f32(const float* x, float* y, std::int64_t rows, std::int64_t k, bool log_too) {
+  if (k < kLanes && rows > 1) return short_rows(x, y, rows, k, log_too);
   for (std::int64_t r = 0; r < rows; ++r, x += k, y += k) {
     const Vec most(greatest(x, k));
     if (log_too) {

@@ -83,6 +83,24 @@ TEST(Cast, CutsFractionsAndWraps) {
             {static_cast<double>(std::numeric_limits<std::int64_t>::min())});
 }
 
+TEST(Cast, ConvertsEveryHalf) {
+  std::vector<Float16> halves;
+  for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
+    halves.push_back({static_cast<std::uint16_t>(bits)});
+  }
+  const Tensor half = Tensor::from<Float16>({0x10000}, halves);
+  expect_op(cast(half, DType::kFloat32), {0x10000}, doubles(half));
+  std::vector<float> between;  // halves, and what lies between them
+  std::vector<double> expected;
+  for (const Float16 h : halves) {
+    for (const float factor : {1.f, 1.0001f, 1.00048828125f, 1.0007f}) {
+      between.push_back(to_float(h) * factor);
+      expected.push_back(static_cast<double>(to_float(to_float16(between.back()))));
+    }
+  }
+  expect_op(cast(floats({0x40000}, between), DType::kFloat16), {0x40000}, expected);
+}
+
 TEST(Cast, ReadsAndWritesStrings) {
   const auto text = outputs_of(cast(floats({4}, {1.5f, -2, NAN, -INFINITY}), DType::kString));
   EXPECT_THAT(text[0].values<std::string>(), testing::ElementsAre("1.5", "-2", "NaN", "-INF"));

@@ -176,7 +176,8 @@ Values softmax(const Tensor& x, std::size_t axis, bool log) {
 }
 
 TEST(Softmax, GoesAlongAnyAxis) {
-  for (const Shape& shape : {Shape{3, 5, 7}, Shape{2, 1, 33}, Shape{1, 16, 130}, Shape{70, 100}}) {
+  for (const Shape& shape :
+       {Shape{3, 5, 7}, Shape{2, 1, 33}, Shape{1, 16, 130}, Shape{70, 100}, Shape{67, 2}}) {
     const Tensor x = random_floats(shape, -8, 8);
     for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
       const Attributes attributes = {{"axis", static_cast<std::int64_t>(axis)}};

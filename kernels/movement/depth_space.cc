@@ -88,20 +88,38 @@ Result<PreparedKernel> prepare_depth_to_space(PrepareContext& c) {
   return copy_kernel(c, "depth_to_space", std::move(copies));
 }
 
+// Whether places first, first + step, ... follow each other.
+bool evenly_spaced(const Ints& order, std::int64_t first, std::int64_t count) {
+  const auto at = [&](std::int64_t i) { return order[static_cast<std::size_t>(first + i)]; };
+  for (std::int64_t i = 2; i < count; ++i) {
+    if (at(i) - at(i - 1) != at(1) - at(0)) return false;
+  }
+  return true;
+}
+
 // x[n, c, h*b + dy, w*b + dx] -> y[n, place(dy, dx)*C + c, h, w], place(dy, dx) = order[dy*b + dx]
-Result<PreparedKernel> space_to_depth(const PrepareContext& c, std::int64_t b, const Ints& order,
-                                      const char* name) {
+PreparedKernel space_to_depth(const PrepareContext& c, std::int64_t b, const Ints& order,
+                              const char* name) {
   const Shape& x = c.shape(0);
   const std::int64_t channels = x[1], height = x[2] / b, width = x[3] / b;
   const std::int64_t plane = height * width, image = channels * b * b * plane;
+  const auto place = [&](std::int64_t i) { return order[static_cast<std::size_t>(i)]; };
   std::vector<StridedCopy> copies;
-  for (std::int64_t i = 0; i < b * b; ++i) {
-    const std::int64_t place = order[static_cast<std::size_t>(i)];
+  // `count` neighbouring quarters of a row, from number `first` on.
+  const auto add = [&](std::int64_t first, std::int64_t count) {
+    const std::int64_t step = count > 1 ? place(first + 1) - place(first) : 0;
     copies.push_back(StridedCopy({{x[0], image, image},
                                   {channels, b * b * plane, plane},
                                   {height, b * x[3], width},
+                                  {count, 1, step * channels * plane},
                                   {width, b, 1}},
-                                 i / b * x[3] + i % b, place * channels * plane));
+                                 first / b * x[3] + first % b, place(first) * channels * plane));
+  };
+  for (std::int64_t dy = 0; dy < b; ++dy) {
+    const bool together = evenly_spaced(order, dy * b, b);
+    for (std::int64_t dx = 0; dx < b; dx += together ? b : 1) {
+      add(dy * b + dx, together ? b : 1);
+    }
   }
   return copy_kernel(c, name, std::move(copies));
 }

@@ -10,8 +10,10 @@
 namespace mini_infer {
 namespace {
 
-// An item of work is a piece of the inner two loops: at most so many rows and columns.
+// An item of work is a piece of the inner two loops: so many rows, or more where they are short,
+// and at most so many columns.
 constexpr std::int64_t kItemRows = 64;
+constexpr std::int64_t kItemElements = 4096;
 constexpr std::int64_t kItemCols = 8192;
 constexpr std::int64_t kTile = 16;
 // Extents above 1 whose product is below 2^63.
@@ -81,6 +83,35 @@ void copy_strided(const T* in, std::int64_t in_step, T* out, std::int64_t out_st
   }
 }
 
+// Few streams with a step of as many elements are taken apart or put together, so that each cache
+// line is read or written once: channels of pixels, DepthToSpace, Focus.
+constexpr std::int64_t kMostStreams = 4;
+
+// in[i * kStreams + s] -> out[s * out_stride + i]
+template <int kStreams, class T>
+void take_apart(const T* in, T* out, std::int64_t out_stride, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    for (int s = 0; s < kStreams; ++s) out[s * out_stride + i] = in[i * kStreams + s];
+  }
+}
+
+// in[s * in_stride + i] -> out[i * kStreams + s]
+template <int kStreams, class T>
+void put_together(const T* in, std::int64_t in_stride, T* out, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    for (int s = 0; s < kStreams; ++s) out[i * kStreams + s] = in[s * in_stride + i];
+  }
+}
+
+// Calls f.template operator()<n>() for n in [2, kMostStreams].
+template <class F>
+void dispatch_streams(std::int64_t n, F&& f) {
+  if (n == 2) return f.template operator()<2>();
+  if (n == 3) return f.template operator()<3>();
+  f.template operator()<4>();
+}
+static_assert(kMostStreams == 4);
+
 // A block of rows x cols elements.
 template <class T>
 void copy_block(const T* in, T* out, Axis row, Axis col) {
@@ -88,6 +119,12 @@ void copy_block(const T* in, T* out, Axis row, Axis col) {
     for (std::int64_t r = 0; r < row.extent; ++r) {
       copy_run(in + r * row.in, out + r * row.out, col.extent);
     }
+  } else if (row.in == 1 && col.out == 1 && col.in == row.extent && row.extent >= 2 &&
+             row.extent <= kMostStreams) {
+    dispatch_streams(row.extent, [&]<int n>() { take_apart<n>(in, out, row.out, col.extent); });
+  } else if (row.in == 1 && col.out == 1 && row.out == col.extent && col.extent >= 2 &&
+             col.extent <= kMostStreams) {
+    dispatch_streams(col.extent, [&]<int n>() { put_together<n>(in, col.in, out, row.extent); });
   } else if (row.in == 1 && col.out == 1 && col.in != 0) {
     copy_tiles(in, col.in, out, row.out, row.extent, col.extent);
   } else {
@@ -114,6 +151,7 @@ StridedCopy::StridedCopy(std::vector<Axis> axes, std::int64_t in_offset, std::in
     if (outer_[i].in == 1) row = i;
   }
   row_ = take(outer_, row < outer_.size() ? row : inner_of(outer_));
+  item_rows_ = std::max(kItemRows, kItemElements / col_.extent);
 }
 
 bool StridedCopy::one_run() const {
@@ -130,7 +168,7 @@ std::string StridedCopy::kind() const {
 
 template <class T>
 void StridedCopy::run_items(Range items, const T* in, T* out) const {
-  const std::int64_t row_pieces = pieces(row_.extent, kItemRows);
+  const std::int64_t row_pieces = pieces(row_.extent, item_rows_);
   const std::int64_t col_pieces = pieces(col_.extent, kItemCols);
   std::array<std::int64_t, kMostAxes> index{};
   std::int64_t in_at = 0, out_at = 0;
@@ -143,9 +181,9 @@ void StridedCopy::run_items(Range items, const T* in, T* out) const {
   }
   std::int64_t piece = items.begin % (row_pieces * col_pieces);
   for (std::int64_t item = items.begin; item < items.end; ++item) {
-    const std::int64_t r = piece / col_pieces * kItemRows, c = piece % col_pieces * kItemCols;
+    const std::int64_t r = piece / col_pieces * item_rows_, c = piece % col_pieces * kItemCols;
     copy_block(in + in_at + r * row_.in + c * col_.in, out + out_at + r * row_.out + c * col_.out,
-               Axis{std::min(kItemRows, row_.extent - r), row_.in, row_.out},
+               Axis{std::min(item_rows_, row_.extent - r), row_.in, row_.out},
                Axis{std::min(kItemCols, col_.extent - c), col_.in, col_.out});
     if (++piece < row_pieces * col_pieces) continue;
     piece = 0;
@@ -165,7 +203,7 @@ void StridedCopy::run_as(const KernelContext& k, const T* in, T* out) const {
   in += in_offset_;
   out += out_offset_;
   if (one_run() && in == out) return;
-  std::int64_t items = pieces(row_.extent, kItemRows) * pieces(col_.extent, kItemCols);
+  std::int64_t items = pieces(row_.extent, item_rows_) * pieces(col_.extent, kItemCols);
   for (const Axis& axis : outer_) items *= axis.extent;
   const double work = static_cast<double>(elements_) / static_cast<double>(items);
   k.parallel_for(items, work, [&](Range range, int) { run_items(range, in, out); });

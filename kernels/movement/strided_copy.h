@@ -43,6 +43,7 @@ class StridedCopy {
   std::vector<Axis> outer_;  // without extents of 1, neighbours merged
   Axis row_{1, 0, 0};        // the inner two loops; in tiles row_.in == 1 and col_.out == 1
   Axis col_{1, 0, 0};
+  std::int64_t item_rows_ = 1;
   std::int64_t in_offset_ = 0;
   std::int64_t out_offset_ = 0;
   std::int64_t elements_ = 0;

@@ -19,6 +19,14 @@ std::int64_t repeat_factor(const Taps& taps, std::int64_t in) {
   return factor;
 }
 
+// Pixels of kInner elements: their number is known to the compiler.
+template <int kInner, class T>
+void sample_pixels(const T* row, const std::int32_t* index, std::int64_t count, T* out) {
+  for (std::int64_t o = 0; o < count; ++o) {
+    copy_run(row + index[o] * kInner, out + o * kInner, std::int64_t{kInner});
+  }
+}
+
 template <class T>
 void sample_nearest(const T* row, const NearestPlan& p, T* out) {
   const std::int64_t count = p.maps.back().out;
@@ -30,6 +38,12 @@ void sample_nearest(const T* row, const NearestPlan& p, T* out) {
     }
   } else if (p.inner == 1) {
     for (std::int64_t o = 0; o < count; ++o) out[o] = row[index[o]];
+  } else if (p.inner == 16) {
+    sample_pixels<16>(row, index, count, out);
+  } else if (p.inner == 8) {
+    sample_pixels<8>(row, index, count, out);
+  } else if (p.inner == 4) {
+    sample_pixels<4>(row, index, count, out);
   } else {
     for (std::int64_t o = 0; o < count; ++o) {
       copy_run(row + index[o] * p.inner, out + o * p.inner, p.inner);

@@ -1,4 +1,4 @@
-// CumSum, LpNormalization: along one axis.
+// CumSum, CumProd, LpNormalization: along one axis.
 #include <cmath>
 
 #include "graph/ir/constants.h"
@@ -10,38 +10,43 @@
 namespace mini_infer {
 namespace {
 
-struct CumSumOptions {
+struct CumulateOptions {
   bool exclusive = false;
   bool reverse = false;
+  bool product = false;
 };
 
 // Integers wrap around.
 template <class T>
-void cumulate(const T* x, T* y, AxisView view, CumSumOptions options) {
+void cumulate(const T* x, T* y, AxisView view, CumulateOptions options) {
   using S = std::conditional_t<kIsInteger<T>, std::uint64_t, ComputeType<T>>;
-  S sum = 0;
+  S total = options.product ? 1 : 0;
   for (std::int64_t i = 0; i < view.k; ++i) {
     const std::int64_t at = (options.reverse ? view.k - 1 - i : i) * view.inner;
-    const S before = sum;
-    sum = static_cast<S>(sum + static_cast<S>(widen(x[at])));
-    y[at] = narrow<T>(options.exclusive ? before : sum);
+    const S before = total;
+    const auto value = static_cast<S>(widen(x[at]));
+    total = static_cast<S>(options.product ? total * value : total + value);
+    y[at] = narrow<T>(options.exclusive ? before : total);
   }
 }
 
-Status infer_cumsum(InferContext& c) {
+Status infer_cumulative(InferContext& c) {
   MINI_TRY(c.expect_inputs(2));
   return infer_same(c);
 }
 
-Result<PreparedKernel> prepare_cumsum(PrepareContext& c) {
-  const CumSumOptions options{c.integer("exclusive", 0) != 0, c.integer("reverse", 0) != 0};
+template <bool product>
+Result<PreparedKernel> prepare_cumulative(PrepareContext& c) {
+  const CumulateOptions options{.exclusive = c.integer("exclusive", 0) != 0,
+                                .reverse = c.integer("reverse", 0) != 0,
+                                .product = product};
   MINI_TRY(c.status());
   if (c.shape(1).elements() != 1) {
     return invalid_model("input 1 has shape ", c.shape(1), "; the axis is one number");
   }
   MINI_TRY_ASSIGN(const IntParam axis, IntParam::input(c, 1));
   const Shape shape = c.shape(0);
-  PreparedKernel kernel{.name = "cumsum/scalar"};
+  PreparedKernel kernel{.name = "cumulative/scalar"};
   dispatch_dtype(c.dtype(0), [&]<class T>() {
     if constexpr (!std::is_same_v<T, bool>) {
       kernel.run = [=](const KernelContext& k) -> Status {
@@ -97,8 +102,14 @@ Result<PreparedKernel> prepare_lp(PrepareContext& c) {
 
 }  // namespace
 
-MINI_DEFINE_OP(
-    CumSum, {.type = "CumSum", .since = {11, 14}, .infer = infer_cumsum, .prepare = prepare_cumsum})
+MINI_DEFINE_OP(CumSum, {.type = "CumSum",
+                        .since = {11, 14},
+                        .infer = infer_cumulative,
+                        .prepare = prepare_cumulative<false>})
+MINI_DEFINE_OP(CumProd, {.type = "CumProd",
+                         .since = {26},
+                         .infer = infer_cumulative,
+                         .prepare = prepare_cumulative<true>})
 MINI_DEFINE_OP(LpNormalization, {.type = "LpNormalization",
                                  .since = {1, 22},
                                  .infer = infer_same,

@@ -115,6 +115,16 @@ TEST(Cast, RefusesUnknownTypes) {
   EXPECT_THAT(error_of(cast(floats({}, {1}), static_cast<DType>(17))), HasSubstr("is 17"));
 }
 
+TEST(BitCast, KeepsTheBits) {
+  OpCase op{.type = "BitCast",
+            .inputs = {floats({2}, {1, -2})},
+            .attributes = {{"to", static_cast<std::int64_t>(DType::kInt32)}},
+            .opset = 26};
+  expect_op(op, {2}, {0x3f800000, -0x40000000});
+  op.attributes = {{"to", static_cast<std::int64_t>(DType::kInt64)}};
+  EXPECT_THAT(error_of(op), HasSubstr("as many bytes"));
+}
+
 TEST(Predicates, LookAtBits) {
   const Tensor x = floats({4}, {1, NAN, INFINITY, -INFINITY});
   expect_op({.type = "IsNaN", .inputs = {x}}, {4}, {0, 1, 0, 0});

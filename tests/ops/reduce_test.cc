@@ -226,6 +226,14 @@ TEST(CumSum, GoesBothWays) {
   expect_op({.type = "CumSum", .inputs = {x, int64s({}, {0})}}, {2, 3}, {1, 2, 3, 5, 7, 9});
 }
 
+TEST(CumProd, Multiplies) {
+  const Tensor x = floats({2, 3}, {1, 2, 3, 4, 5, 6});
+  OpCase op{.type = "CumProd", .inputs = {x, int64s({}, {-1})}, .opset = 26};
+  expect_op(op, {2, 3}, {1, 2, 6, 4, 20, 120});
+  op.attributes = {{"exclusive", std::int64_t{1}}, {"reverse", std::int64_t{1}}};
+  expect_op(op, {2, 3}, {6, 3, 1, 30, 6, 1});
+}
+
 TEST(LpNormalization, DividesByTheNorm) {
   const Tensor x = floats({2, 2}, {3, -4, 0, 0});
   expect_op({.type = "LpNormalization", .inputs = {x}}, {2, 2}, {0.6, -0.8, 0, 0}, {1e-6, 1e-6});

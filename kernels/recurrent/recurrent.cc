@@ -17,10 +17,14 @@ std::size_t whole_lines(std::size_t floats) {
 // Batch elements that walk through time together; more of them are tasks of their own.
 constexpr std::int64_t kMostRowsPerTask = 16;
 
+// Multiply-adds of one step that are worth a fork and a join, which each step needs anew.
+constexpr std::int64_t kMacsForThreads = 1 << 20;
+
 GemmPlan plan_step(const RecurrentParams& p, std::int64_t rows, std::int64_t gates) {
   if (rows * gates * p.H == 0) return {};
   const GemmShape shape{.m = rows, .n = gates * p.H, .k = p.H, .b = GemmSource::kPacked};
-  return plan_gemm(shape, p.tasks() > 1 ? 1 : p.threads, p.isa);
+  const bool split = p.tasks() == 1 && rows * shape.n * shape.k >= kMacsForThreads;
+  return plan_gemm(shape, split ? p.threads : 1, p.isa);
 }
 
 // --- running
@@ -166,7 +170,7 @@ void run_task(const Run& r, std::int64_t task) {
 // Where there is no time step, the last states are the initial ones, or zero.
 void keep_states(const KernelContext& k, const RecurrentParams& p) {
   const std::int64_t count = p.D * p.B * p.H;
-  for (const auto &[output, input] : {std::pair{kYh, kInitialH}, std::pair{kYc, kInitialC}}) {
+  for (const auto& [output, input] : {std::pair{kYh, kInitialH}, std::pair{kYc, kInitialC}}) {
     float* last = k.output<float>(output);
     if (last == nullptr || count == 0) continue;
     if (const float* initial = k.input<float>(input)) {

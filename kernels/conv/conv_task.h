@@ -26,6 +26,9 @@ PreparedKernel im2col_conv(const PrepareContext& c, const ConvTask& task);
 bool takes_row_conv(const ConvGeometry& g);
 PreparedKernel row_conv(const PrepareContext& c, const ConvTask& task);
 
+// Transposed convolution on the plain layout, float32, any shape.
+PreparedKernel col2im_conv(const PrepareContext& c, const ConvTask& task);
+
 // An algorithm on blocked layouts for a node. `weights` are packed once where they are constant,
 // else at each run.
 class ConvAlgorithm;

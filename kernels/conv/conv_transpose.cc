@@ -32,10 +32,15 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
   MINI_TRY_ASSIGN(task.geometry, read_conv_transpose_geometry(c));
   MINI_TRY_ASSIGN(task.end, read_conv_end(c, task.geometry));
   const ConvGeometry& g = task.geometry;
-  if (task.out == Layout::kPlain) return reference_conv_transpose(c, g, task.end);
+  if (task.dtype != DType::kFloat32) return reference_conv_transpose(c, g, task.end);
   if (g.n * g.out_plane() == 0) {
     return PreparedKernel{.name = "conv_transpose/empty",
                           .run = [](const KernelContext&) { return ok(); }};
+  }
+  if (task.out == Layout::kPlain) {
+    PreparedKernel kernel = col2im_conv(c, task);
+    kernel.flop = transposed_flop(g);
+    return kernel;
   }
   const auto shape = flat_shape(g);
   if (!shape || transposed_conv_declines(*shape, task.isa) != nullptr) {

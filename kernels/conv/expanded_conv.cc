@@ -57,8 +57,9 @@ class ExpandedConv final : public ConvAlgorithm {
 }  // namespace
 
 const char* expanded_conv_declines(const ConvShape& s, Isa isa) {
-  constexpr std::int64_t kMostMerged = 8;
+  constexpr std::int64_t kMostMerged = 8, kMostChannels = 32;
   if (s.groups == 1) return "it has no groups";
+  if (s.oc / s.groups > kMostChannels) return "a matrix product for each group has no zeros";
   if (merged_groups(s, isa) > kMostMerged) return "too many groups would share a channel block";
   return nullptr;
 }

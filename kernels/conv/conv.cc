@@ -123,7 +123,8 @@ Isa isa_of_block(int block) {
   return best_isa();
 }
 
-// Blocked where channels fill at least half of a block. The residual comes as the output goes.
+// Blocked where output channels fill at least half of a block, or where the kernel has several taps
+// to unroll otherwise. The residual comes as the output goes.
 LayoutChoice layout(const LayoutQuery& query) {
   const std::size_t inputs = query.node.inputs.size();
   LayoutChoice plain{std::vector<Layout>(inputs, Layout::kPlain), {Layout::kPlain}};
@@ -135,7 +136,9 @@ LayoutChoice layout(const LayoutQuery& query) {
 
   const std::int64_t groups = AttributeReader(query.node).integer("group", 1);
   const std::int64_t oc = (*weights)[0];
-  if (groups < 1 || (*weights)[1] < 1 || oc < query.block / 2 || oc % groups != 0) return plain;
+  if (groups < 1 || (*weights)[1] < 1 || oc < 1 || oc % groups != 0) return plain;
+  const bool one_tap = weights->elements(2, weights->rank()) == 1;
+  if (oc < query.block / 2 && (one_tap || groups > 1)) return plain;
   const ConvShape shape{.ic = (*weights)[1] * groups, .oc = oc, .groups = groups};
   LayoutChoice blocked = plain;
   blocked.outputs[0] = Layout::kBlocked;

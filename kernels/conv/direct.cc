@@ -6,7 +6,8 @@
 //     few)
 //       for each tile of pixels: all taps, all input channels, in registers
 //
-// A 1x1 kernel has no rows: its blocks are runs of pixels.
+// A 1x1 kernel has no rows: its blocks are runs of pixels. Rows of a dilated kernel fall into
+// classes modulo the dilation, each a convolution without vertical dilation.
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -28,8 +29,17 @@ constexpr std::size_t kPixelBytes = 512 << 10;
 // What one unit of work computes: some panels of one block of rows (or pixels) of one group.
 struct DirectUnit {
   std::int64_t image, group;
-  Span rows;  // pixels for 1x1 kernels
+  std::int64_t row_class;
+  Span rows;  // of the class; pixels for 1x1 kernels
 };
+
+// One class of rows as a convolution of its own.
+ConvShape class_shape(const ConvShape& s, std::int64_t classes) {
+  ConvShape c = s;
+  c.oh = ceil_div(s.oh, classes);
+  c.dilation_h = s.dilation_h / classes;
+  return c;
+}
 
 class DirectConv final : public ConvAlgorithm {
  public:
@@ -44,9 +54,10 @@ class DirectConv final : public ConvAlgorithm {
         in_place_(pixels_only_ && shape.stride_h == 1 && shape.stride_w == 1 &&
                   shape.oh == shape.ih && shape.ow == shape.iw && shape.pad_top == 0 &&
                   shape.pad_left == 0),
-        rows_(pixels_only_ ? shape.oh * shape.ow : shape.oh),
+        classes_(pixels_only_ || shape.stride_h > 1 ? 1 : shape.dilation_h),
+        rows_(pixels_only_ ? shape.oh * shape.ow : ceil_div(shape.oh, classes_)),
         block_rows_(rows_of_block()),
-        window_(shape, pixels_only_ ? 1 : block_rows_, lanes_) {
+        window_(class_shape(shape, classes_), pixels_only_ ? 1 : block_rows_, lanes_) {
     for (std::int64_t ky = 0; ky < s_.kh; ++ky) {
       for (std::int64_t kx = 0; kx < s_.kw; ++kx) taps_.push_back(window_.tap(ky, kx));
     }
@@ -74,7 +85,7 @@ class DirectConv final : public ConvAlgorithm {
 
   void run(const ConvArgs& args) const noexcept override {
     const std::int64_t row_blocks = ceil_div(rows_, block_rows_);
-    const std::int64_t blocks = s_.n * s_.groups * row_blocks;
+    const std::int64_t blocks = s_.n * s_.groups * classes_ * row_blocks;
     const std::int64_t panels = ceil_div(group_oc_, kPanelBlocks * lanes_);
     const std::int64_t chunks = panel_chunks(blocks, panels, args.threads);
     const double work = conv_macs(s_) / static_cast<double>(blocks * chunks);
@@ -84,9 +95,8 @@ class DirectConv final : public ConvAlgorithm {
       std::int64_t copied = -1;
       for (std::int64_t u = units.begin; u < units.end; ++u) {
         const std::int64_t block = u / chunks;
-        const std::int64_t group = block / row_blocks;
-        const DirectUnit unit{group / s_.groups, group % s_.groups,
-                              chunk_of(rows_, block % row_blocks, row_blocks)};
+        const DirectUnit unit = unit_of(block, row_blocks);
+        if (unit.rows.count() <= 0) continue;  // fewer rows than classes
         if (!in_place_ && copied != block) copy_source(args.input, unit, window);
         copied = block;
         run_unit(args, unit, chunk_of(panels, u % chunks, chunks), window);
@@ -99,8 +109,19 @@ class DirectConv final : public ConvAlgorithm {
     return packed_panel_floats(group_oc_, group_ic_, s_.kh * s_.kw, lanes_);
   }
 
+  DirectUnit unit_of(std::int64_t block, std::int64_t row_blocks) const {
+    const std::int64_t row_class = block / row_blocks % classes_;
+    const std::int64_t group = block / row_blocks / classes_;
+    // Later classes may be a row shorter.
+    const std::int64_t rows = pixels_only_ ? rows_ : ceil_div(s_.oh - row_class, classes_);
+    return {group / s_.groups, group % s_.groups, row_class,
+            chunk_of(rows, block % row_blocks, row_blocks)};
+  }
+
   std::int64_t rows_of_block() const {
-    if (!pixels_only_) return SourceWindow::rows_within(s_, ic_blocks_, lanes_, kWindowBytes);
+    if (!pixels_only_) {
+      return SourceWindow::rows_within(class_shape(s_, classes_), ic_blocks_, lanes_, kWindowBytes);
+    }
     const auto pixel = static_cast<std::int64_t>(sizeof(float)) * ic_blocks_ * lanes_;
     const std::int64_t most =
         std::max<std::int64_t>(static_cast<std::int64_t>(kPixelBytes) / pixel, 16);
@@ -128,7 +149,9 @@ class DirectConv final : public ConvAlgorithm {
     if (pixels_only_) {
       copy_pixels(from, unit.rows, window);
     } else {
-      window_.copy(from, ic_blocks_, unit.rows.first, unit.rows.count(), window);
+      const std::int64_t top =
+          unit.row_class - s_.pad_top + unit.rows.first * classes_ * s_.stride_h;
+      window_.copy_rows(from, ic_blocks_, top, classes_, unit.rows.count(), window);
     }
   }
 
@@ -159,10 +182,11 @@ class DirectConv final : public ConvAlgorithm {
     const std::int64_t panel = kPanelBlocks * lanes_;
     const std::int64_t first_oc = unit.group * group_oc_ + panels.first * panel;
     const std::int64_t out_plane = s_.oh * s_.ow * lanes_;
-    const std::int64_t row_pixels = pixels_only_ ? 1 : s_.ow;
+    const std::int64_t first_pixel =
+        pixels_only_ ? unit.rows.first : (unit.rows.first * classes_ + unit.row_class) * s_.ow;
     const std::int64_t out =
         (unit.image * ceil_div(s_.oc, lanes_) + first_oc / lanes_) * out_plane +
-        unit.rows.first * row_pixels * lanes_;
+        first_pixel * lanes_;
     DirectBlock b{};
     b.source = in_place_ ? input_of(args.input, unit) + unit.rows.first * lanes_ : window;
     b.source_plane = source_plane();
@@ -180,7 +204,7 @@ class DirectConv final : public ConvAlgorithm {
     b.residual = args.residual == nullptr ? nullptr : args.residual + out;
     b.output = args.output + out;
     b.output_plane = out_plane;
-    b.output_row = s_.ow * lanes_;
+    b.output_row = classes_ * s_.ow * lanes_;
     b.output_step = lanes_;
     b.epilogue = make_epilogue(args, first_oc);
     kernel_(b);
@@ -192,6 +216,7 @@ class DirectConv final : public ConvAlgorithm {
   std::int64_t group_ic_, group_oc_, ic_blocks_;
   bool pixels_only_;  // 1x1: output pixels are one long row
   bool in_place_;     // the input needs no copy
+  std::int64_t classes_;
   std::int64_t rows_, block_rows_;
   SourceWindow window_;
   std::vector<std::ptrdiff_t> taps_;

@@ -88,17 +88,16 @@ void SourceWindow::copy_row(const float* input_row, float* row) const {
   }
 }
 
-void SourceWindow::copy(const float* input, std::int64_t planes, std::int64_t first,
-                        std::int64_t count, float* window) const {
-  const std::int64_t rows = (count - 1) * shape_.stride_h + kernel_extent_h(shape_);
-  const std::int64_t top = first * shape_.stride_h - shape_.pad_top;
+void SourceWindow::copy_rows(const float* input, std::int64_t planes, std::int64_t top,
+                             std::int64_t spacing, std::int64_t count, float* window) const {
   const std::int64_t extent = kernel_extent_h(shape_);
+  const std::int64_t rows = (count - 1) * shape_.stride_h + extent;
   for (std::int64_t p = 0; p < planes; ++p) {
     const float* const plane = input + p * shape_.ih * shape_.iw * lanes_;
     for (std::int64_t r = 0; r < rows; ++r) {
       if (r % shape_.stride_h >= extent) continue;  // no kernel row falls here
       float* const row = window + p * this->plane() + r * row_;
-      const std::int64_t iy = top + r;
+      const std::int64_t iy = top + r * spacing;
       if (iy < 0 || iy >= shape_.ih) {
         std::fill(row, row + row_, 0.f);
       } else {

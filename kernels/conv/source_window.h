@@ -33,7 +33,12 @@ class SourceWindow {
   std::ptrdiff_t tap(std::int64_t ky, std::int64_t kx) const;
   // Copies what output rows [first, first + count) need of `planes` planes [ih][iw][lanes].
   void copy(const float* input, std::int64_t planes, std::int64_t first, std::int64_t count,
-            float* window) const;
+            float* window) const {
+    copy_rows(input, planes, first * shape_.stride_h - shape_.pad_top, 1, count, window);
+  }
+  // The same where row r of the window is input row top + r * spacing.
+  void copy_rows(const float* input, std::int64_t planes, std::int64_t top, std::int64_t spacing,
+                 std::int64_t count, float* window) const;
 
  private:
   void copy_row(const float* input_row, float* row) const;

@@ -214,6 +214,12 @@ TEST(Direct, many_blocks_of_rows) {
   check({kDirect}, square(128, 33, 41, 3, 2, 1));
 }
 
+TEST(Direct, large_dilations) {
+  check({kDirect}, square(18, 20, 20, 3, 1, 8, 8));
+  check({kDirect}, square(18, 20, 7, 3, 1, 16, 16));
+  check({kDirect}, square(40, 33, 64, 3, 1, 7, 7));
+}
+
 TEST(Direct, epilogues) {
   for (const ProblemOptions& options : epilogues())
     check({kDirect}, square(11, 41, 7, 3, 1, 1), options);

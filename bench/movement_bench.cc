@@ -34,6 +34,11 @@ std::vector<Case> cases() {
   return {
       {"transpose_nchw_nhwc", "Transpose", map, {1, 80, 80, 64}, {{"perm", Ints{0, 2, 3, 1}}}},
       {"transpose_nhwc_nchw", "Transpose", {1, 80, 80, 64}, map, {{"perm", Ints{0, 3, 1, 2}}}},
+      {"transpose_boxes",
+       "Transpose",
+       {1, 3, 85, 40, 40},
+       {1, 3, 40, 40, 85},
+       {{"perm", Ints{0, 1, 3, 4, 2}}}},
       {"transpose_heads",
        "Transpose",
        {1, 128, 12, 64},

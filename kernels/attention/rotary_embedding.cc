@@ -94,7 +94,8 @@ Result<Problem> problem_of(const PrepareContext& c) {
   p.interleaved = c.integer("interleaved", 0) != 0;
   p.turned = c.integer("rotary_embedding_dim", 0);
   const Shape &cosines = c.shape(p.inputs.cos), &sines = c.shape(p.inputs.sin);
-  const std::int64_t width = cosines.rank() > 0 ? cosines[cosines.rank() - 1] : 0;
+  if (cosines.rank() == 0) return invalid_model("the caches must have at least rank 1");
+  const std::int64_t width = cosines[cosines.rank() - 1];
   if (p.heads_first) {
     p.heads = x[1];
     p.length = x[2];

@@ -234,7 +234,7 @@ Result<PreparedKernel> prepare_align(PrepareContext& c) {
     return not_implemented("coordinate_transformation_mode '", coordinates, "'");
   }
   p.maximum = mode == "max";
-  p.sampling = c.integer("sampling_ratio", 0);
+  p.sampling = std::min<std::int64_t>(c.integer("sampling_ratio", 0), INT16_MAX);
   p.offset = coordinates == "half_pixel" ? 0.5f : 0.f;
   p.at_least_one = coordinates != "half_pixel";
   PreparedKernel kernel;

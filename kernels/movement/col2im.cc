@@ -32,8 +32,11 @@ Result<std::vector<AxisRule>> axis_rules(const AttributeReader& c, const Ints& i
     for (const std::int64_t n : {image[i], block[i], dilations[i], strides[i]}) {
       if (n < 1 || n > kMost) return invalid_model("a parameter of Col2Im is ", n);
     }
+    for (const std::int64_t pad : {pads[i], pads[i + rank]}) {
+      if (pad < 0 || pad > kMost) return invalid_model("pads ", pads, " of Col2Im");
+    }
     const std::int64_t room = image[i] + pads[i] + pads[i + rank] - dilations[i] * (block[i] - 1);
-    if (pads[i] < 0 || pads[i + rank] < 0 || room < 1) {
+    if (room < 1) {
       return invalid_model("a block of ", block[i], " does not fit the image ", image);
     }
     rules.push_back(
@@ -105,9 +108,11 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
   Problem p;
   MINI_TRY_ASSIGN(p.rules, axis_rules(c, *image, *block));
   for (const AxisRule& rule : p.rules) {
-    p.block *= rule.block;
-    p.blocks *= rule.blocks;
-    p.image *= rule.image;
+    if (__builtin_mul_overflow(p.block, rule.block, &p.block) ||
+        __builtin_mul_overflow(p.blocks, rule.blocks, &p.blocks) ||
+        __builtin_mul_overflow(p.image, rule.image, &p.image)) {
+      return invalid_model("image ", *image, " in blocks of ", *block, " is too large");
+    }
   }
   if (x.rank() != 3 || x[1] % p.block != 0 || x[2] != p.blocks) {
     return invalid_model("input ", x, " must be [N,C*", p.block, ",", p.blocks, "]");

@@ -114,6 +114,10 @@ class Compiler {
     }
     left = without_unneeded(left, {}, equation_.inputs.size());
     program_.result = arrange(left, equation_.output);
+    if (too_large_) {
+      return error(Code::kResourceExhausted, "an intermediate product of '", c_.node().name,
+                   "' has more elements than memory holds");
+    }
     return std::move(program_);
   }
 
@@ -160,13 +164,17 @@ class Compiler {
 
   std::int64_t elements(const Labels& labels) const {
     std::int64_t n = 1;
-    for (const Label label : labels) n *= extents_.at(label);
+    for (const Label label : labels) {
+      if (__builtin_mul_overflow(n, extents_.at(label), &n)) return kMostElements;
+    }
     return n;
   }
 
   std::int64_t reserve(std::int64_t count) {
     constexpr std::int64_t kAlign = 16;
     const std::int64_t at = program_.scratch;
+    too_large_ |= count >= kMostElements || at >= kMostElements;
+    if (too_large_) return 0;
     program_.scratch += (count + kAlign - 1) / kAlign * kAlign;
     return at;
   }
@@ -260,8 +268,12 @@ class Compiler {
     return copy.elements() > 0 && copy.one_run();
   }
 
+  // Far more than fits into memory, far less than overflows.
+  static constexpr std::int64_t kMostElements = std::int64_t{1} << 44;
+
   const PrepareContext& c_;
   Equation equation_;
+  bool too_large_ = false;
   std::map<Label, std::int64_t> extents_;
   Program program_;
 };

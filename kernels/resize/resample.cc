@@ -3,6 +3,7 @@
 #include "kernels/resize/resample.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -179,6 +180,56 @@ void run_pass(const KernelContext& k, const Sampler<T>& f, const Pass& p, const 
   });
 }
 
+// Upwards, columns first: a sampled row of the input serves several rows of the output. The last
+// rows.count of them are kept; the taps of one output row are neighbours, so that their numbers
+// modulo rows.count differ.
+constexpr int kKeptRows = 4;
+
+bool samples_first(const Pass& p) {
+  return p.rows.count > 0 && p.rows.count <= kKeptRows && p.cols.count > 0 &&
+         p.rows.out >= p.rows_in;
+}
+
+template <class T>
+void run_pass_upwards(const KernelContext& k, const Sampler<T>& f, const Pass& p, const T* x, T* y,
+                      T* buffers) {
+  const std::int64_t in_row = p.cols_in * p.inner, out_row = p.cols_out() * p.inner;
+  const double work = static_cast<double>(2 * out_row);
+  k.parallel_for(p.outer * p.rows.out, work, [&](Range range, int thread) {
+    T* kept = buffers + thread * p.rows.count * out_row;
+    std::array<std::int64_t, kKeptRows> held;
+    held.fill(-1);
+    for (std::int64_t r = range.begin; r < range.end; ++r) {
+      const T* rows[kKeptRows];
+      float weights[kKeptRows];
+      int used = 0;
+      for (int t = 0; t < p.rows.count; ++t) {
+        const auto at = static_cast<std::size_t>(t * p.rows.out + r % p.rows.out);
+        if (p.rows.weight[at] == 0.f) continue;
+        const std::int64_t from = r / p.rows.out * p.rows_in + p.rows.index[at];
+        const std::int64_t slot = p.rows.index[at] % p.rows.count;
+        if (std::int64_t& row = held[static_cast<std::size_t>(slot)]; row != from) {
+          f.sample(x + from * in_row, p.cols.index.data(), p.cols.weight.data(), p.cols.count,
+                   p.cols.out, p.inner, kept + slot * out_row);
+          row = from;
+        }
+        rows[used] = kept + slot * out_row;
+        weights[used++] = p.rows.weight[at];
+      }
+      if (used > 0) {
+        f.blend(rows, weights, used, y + r * out_row, out_row);
+      } else {
+        std::fill_n(y + r * out_row, out_row, T(0));
+      }
+    }
+  });
+}
+
+// Floats or doubles of a buffer for each thread.
+std::int64_t buffer_elements(const Pass& p) {
+  return samples_first(p) ? p.rows.count * p.cols_out() * p.inner : p.cols_in * p.inner;
+}
+
 // Marks of the axes' output indices that lie outside; empty where none does.
 struct Outside {
   std::vector<std::int64_t> extents;
@@ -249,7 +300,11 @@ struct Resample {
     const T* from = x;
     for (std::size_t i = 0; i < passes.size(); ++i) {
       T* to = i + 1 == passes.size() ? y : halves[i % 2];
-      run_pass(k, f, passes[i], from, to, scratch);
+      if (samples_first(passes[i])) {
+        run_pass_upwards(k, f, passes[i], from, to, scratch);
+      } else {
+        run_pass(k, f, passes[i], from, to, scratch);
+      }
       from = to;
     }
     if (!outside.marks.empty()) extrapolate(outside, static_cast<T>(rule.extrapolation), y);
@@ -329,7 +384,7 @@ Result<PreparedKernel> prepare_resample(const PrepareContext& c, ResizeProblem p
   }
   for (std::size_t i = 0; i < r.passes.size(); ++i) {
     const Pass& pass = r.passes[i];
-    r.buffer = std::max(r.buffer, pass.cols_in * pass.inner);
+    r.buffer = std::max(r.buffer, buffer_elements(pass));
     if (i + 1 < r.passes.size()) r.between = std::max(r.between, pass.out_elements());
   }
   r.in = c.shape(0).elements();

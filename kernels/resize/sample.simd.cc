@@ -5,11 +5,27 @@
 namespace mini_infer::simd::MINI_ISA {
 namespace {
 
-// kLanes floats base[index[0]], base[index[1]], ...
+// kLanes floats base[index[0]], base[index[1]], ... The indices rise or fall steadily; where they
+// span less than a vector, as they do upwards, one load and a permutation do.
 MINI_INLINE Vec gather(const float* base, const std::int32_t* index) {
+#if defined(__AVX512F__) || defined(__AVX2__)
+  const std::int32_t first = index[0], span = index[kLanes - 1] - first;
+  const bool near = span >= 0 && span < kLanes;
+#endif
 #if defined(__AVX512F__)
+  if (near) {
+    const __m512i places = _mm512_sub_epi32(_mm512_loadu_si512(index), _mm512_set1_epi32(first));
+    return _mm512_permutexvar_ps(places, load(base + first, span + 1));
+  }
   return _mm512_i32gather_ps(_mm512_loadu_si512(index), base, 4);
 #elif defined(__AVX2__)
+  if (near) {
+    const __m256i wanted = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(index));
+    const __m256i places = _mm256_sub_epi32(wanted, _mm256_set1_epi32(first));
+    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32(span + 1), lanes);
+    return _mm256_permutevar8x32_ps(_mm256_maskload_ps(base + first, mask), places);
+  }
   return _mm256_i32gather_ps(base, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(index)), 4);
 #else
   alignas(64) float lanes[kLanes];

@@ -13,7 +13,7 @@ namespace mini_infer {
 namespace {
 
 using Complex = Fourier::Complex;
-constexpr std::int64_t kMostLength = std::int64_t{1} << 26;
+constexpr std::int64_t kMostLength = std::int64_t{1} << 24;
 
 // Attribute `axis` (1 by default) in opset 17, input 2 (-2 by default) since 20; none where it is
 // known at run time only.

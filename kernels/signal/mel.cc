@@ -67,7 +67,10 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
     if (!number) return not_implemented("input ", i, " of MelWeightMatrix is not constant");
     numbers[i] = *number;
   }
-  MINI_TRY(check_shape(out));
+  constexpr double kMostElements = 1e8;
+  if (static_cast<double>(out[0]) * static_cast<double>(out[1]) > kMostElements) {
+    return error(Code::kResourceExhausted, "a matrix of shape ", out, " is too large");
+  }
   if (!(numbers[2] > 0 && numbers[3] >= 0 && numbers[4] >= numbers[3] && numbers[4] < 1e9)) {
     return invalid_model("a sample rate of ", numbers[2], " with edges ", numbers[3], " and ",
                          numbers[4]);

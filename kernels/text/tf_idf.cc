@@ -71,7 +71,7 @@ struct WordOf {
 // Adds up the occurrences in one row; words of an n-gram may be up to `skips` words apart.
 template <class Word, class T>
 void count_row(const Problem& p, const Pool<Word>& pool, const T* x, std::vector<float>& counts) {
-  for (std::int64_t skip = 1; skip <= p.skips + 1; ++skip) {
+  for (std::int64_t skip = 1; skip <= std::min(p.skips, p.length) + 1; ++skip) {
     for (std::int64_t n = p.least; n <= p.most; ++n) {
       if (n == 1 && skip > 1) continue;
       for (std::int64_t start = 0; start + skip * (n - 1) < p.length; ++start) {

@@ -17,7 +17,7 @@ namespace mini_infer::tools {
 namespace {
 
 struct Options {
-  int threads = 0;
+  int threads = 1;  // more only cost time for so small a network
   std::string save;
 };
 

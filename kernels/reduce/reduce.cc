@@ -311,7 +311,7 @@ PreparedKernel scalar_kernel<bool>(const ReduceOp& op, const ReducePlan& plan) {
 
 PreparedKernel kernel_for(DType dtype, Isa isa, const ReduceOp& op, const ReducePlan& plan) {
   PreparedKernel kernel;
-  if (dtype == DType::kFloat32 && !op.exponential && plan.count > 0) {
+  if (dtype == DType::kFloat32 && !op.exponential && plan.count > 0 && plan.outputs > 0) {
     kernel = plan.columns() ? column_kernel(isa, op, plan) : row_kernel(isa, op, plan);
   } else {
     dispatch_dtype(dtype, [&]<class T>() { kernel = scalar_kernel<T>(op, plan); });

@@ -130,6 +130,8 @@ TEST(Reduce, KnowsEmptySetsAndNoAxes) {
   const Tensor none(DType::kFloat32, {2, 0});
   OpCase op{.type = "ReduceSum", .inputs = {none, int64s({1}, {1})}, .constants = {1}};
   expect_op(op, {2, 1}, {0, 0});
+  expect_op({.type = "ReduceSum", .inputs = {none, int64s({1}, {0})}, .constants = {1}}, {1, 0},
+            {});
   op.type = "ReduceProd";
   expect_op(op, {2, 1}, {1, 1});
   op.type = "ReduceMax";

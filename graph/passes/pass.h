@@ -19,7 +19,7 @@ struct PassContext {
   const OpLookup& ops;
   Evaluator& evaluator;
   LogFn log;       // may be empty
-  int block = 16;  // channels in a block of the blocked layout, for the plan stage
+  int block = 16;  // channels in a block of the blocked layout
   // Constant folding may grow the model's constants by this many bytes at most, in all.
   std::size_t fold_budget = 4u << 20;
   // Rewrites that are still allowed, see PassOptions::stop_after. Passes that the engine cannot do

@@ -236,6 +236,34 @@ TEST_F(FuseFocus, OneSliceForEachQuarterInRowOrder) {
   expect(b, "SpaceToDepth", {});
 }
 
+TEST(FoldFocusConv, SpreadsTheWeights) {
+  for (const Ints& order : {Ints{0, 2, 1, 3}, Ints{3, 0, 1, 2}}) {
+    GraphBuilder b;
+    const ValueId x = b.input({Dim("N"), 3, 12, 8});
+    const ValueId y = b.internal("Focus", {x}, {{"block", std::int64_t{2}}, {"order", order}});
+    const ValueId w = b.constant(random_tensor({5, 12, 3, 3}, 2));
+    b.output(b.node("Conv", {y, w}, {{"pads", Ints{1, 0, 1, 2}}, {"strides", Ints{1, 2}}}));
+    const Graph before = b.graph();
+    EXPECT_EQ(run_pass(b.graph(), fold_focus_conv), 1);
+    EXPECT_EQ(ops_of(b.graph()), "Conv");
+    expect_same_results(before, b.graph(), {{2, 3, 12, 8}});
+  }
+}
+
+TEST(FoldFocusConv, LeavesManyChannelsGroupsAndOtherUses) {
+  GraphBuilder b;
+  const Attributes blocks = {{"blocksize", std::int64_t{2}}};
+  const ValueId wide = b.node("SpaceToDepth", {b.input({1, 8, 8, 8})}, blocks);
+  b.output(b.node("Conv", {wide, b.weights({4, 32, 3, 3})}));
+  const ValueId x = b.input({1, 4, 8, 8});
+  const ValueId grouped = b.node("SpaceToDepth", {x}, blocks);
+  b.output(b.node("Conv", {grouped, b.weights({4, 8, 3, 3})}, {{"group", std::int64_t{2}}}));
+  const ValueId shared = b.node("SpaceToDepth", {x}, blocks);
+  b.output(b.node("Conv", {shared, b.weights({4, 16, 3, 3})}));
+  b.output(shared);
+  EXPECT_EQ(run_pass(b.graph(), fold_focus_conv), 0);
+}
+
 TEST_F(FuseFocus, LeavesRepeatedQuartersAndOtherAxes) {
   for (const std::int64_t axis : {1, 2}) {
     GraphBuilder b;

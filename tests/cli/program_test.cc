@@ -212,6 +212,23 @@ TEST_F(Program, OpsListsOperators) {
   EXPECT_GT(run_json("ops").size(), 5U);
 }
 
+TEST_F(Program, PhotographsAreRecognised) {
+  const std::string shared = MINI_SHARED;
+  const std::string model = shared + "/models/squeezenet_fp16_winml/model.onnx";
+  if (!std::filesystem::exists(model)) GTEST_SKIP() << model << " does not exist";
+  const json result =
+      run_json("run " + model + ' ' + shared + "/images/tiger_cat.jpg " + shared +
+               "/images/dog.jpg " + shared + "/images/wolves.jpg --preset caffe --labels " +
+               shared + "/labels/imagenet_1000_synset_words.txt");
+  const auto best = [&](std::size_t i) { return result["results"][i]["top"][0]; };
+  EXPECT_THAT(best(0)["label"].get<std::string>(),
+              testing::AnyOf("tiger cat", "tabby, tabby cat", "Egyptian cat"));
+  EXPECT_EQ(best(1)["label"], "golden retriever");
+  EXPECT_GE(best(1)["probability"], 0.98);
+  EXPECT_THAT(best(2)["label"].get<std::string>(), HasSubstr("white wolf"));
+  EXPECT_GE(best(2)["probability"], 0.9);
+}
+
 // A backend-test folder with the demo's network: input_0.pb and output_0.pb are written field by
 // field.
 class BackendTest : public Program {

@@ -10,6 +10,11 @@ namespace {
 
 ValueType type_of(const Value& value) { return {value.dtype, value.shape}; }
 
+// Drops what is left out at the end.
+void trim(std::vector<ValueId>& values) {
+  while (!values.empty() && values.back() == kNoValue) values.pop_back();
+}
+
 }  // namespace
 
 Graph GraphBuilder::build(const pb::GraphProto& proto, const OpsetVersions& opsets) {
@@ -278,7 +283,6 @@ std::vector<ValueId> GraphBuilder::read_inputs(const pb::NodeProto& proto, const
     }
     inputs.push_back(value.value_or(kNoValue));
   }
-  while (!inputs.empty() && inputs.back() == kNoValue) inputs.pop_back();
   return inputs;
 }
 
@@ -297,6 +301,8 @@ void GraphBuilder::add_node(const pb::NodeProto& proto, const std::string& name,
   node.inputs = read_inputs(proto, node, scope);
   Collected collected = read_attributes(proto, node, scope);
   node.attributes = std::move(collected.attributes);
+  // Before captured values, which follow, the places of inputs that are left out must stay.
+  if (collected.subgraphs.empty()) trim(node.inputs);
   close_subgraphs(collected.subgraphs, node);
   Graph& graph = scope.draft.graph;
   for (const std::string& output : proto.output()) {
@@ -309,7 +315,7 @@ void GraphBuilder::add_node(const pb::NodeProto& proto, const std::string& name,
     }
     node.outputs.push_back(id);
   }
-  while (!node.outputs.empty() && node.outputs.back() == kNoValue) node.outputs.pop_back();
+  trim(node.outputs);
   if (proto.op_type().empty()) {
     state_.problems.add(invalid_model("node '", name, "' has no operator type"));
   }

@@ -56,7 +56,7 @@ void GraphBuilder::inline_call(const pb::NodeProto& proto, const Function& funct
   const pb::FunctionProto& body = *function.proto;
   const std::vector<ValueId> inputs = read_inputs(proto, call, scope);
   if (!may_inline(function, key, call.str())) return;
-  if (inputs.size() > static_cast<std::size_t>(body.input_size())) {
+  if (proto.input_size() > body.input_size()) {
     state_.problems.add(invalid_model(call.str(), " has ", inputs.size(),
                                       " inputs; the function has ", body.input_size()));
     return;

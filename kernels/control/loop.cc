@@ -119,13 +119,34 @@ struct LoopNode {
   std::vector<OutputPort> outputs;
 };
 
+// Bytes that the slices of outputs without a known shape may take: an endless loop must not fill
+// the memory. The rule is that of SessionOptions::memory_limit.
+std::size_t slice_budget(const LoopNode& p) {
+  constexpr std::size_t kLeast = std::size_t{768} << 20, kTimes = 32;
+  std::size_t given = 0;
+  for (const Port& port : p.inputs) {
+    given += static_cast<std::size_t>(port.shape.elements()) * dtype_size(port.dtype);
+  }
+  return std::max(kLeast, kTimes * given);
+}
+
 // The slices of one output, stacked as they come where the shape is known, else at the end.
 class Stack {
  public:
-  Status add(const KernelContext& k, const LoopNode& p, std::size_t output, const Tensor& slice) {
+  // `budget` loses what the slice takes.
+  Status add(const KernelContext& k, const LoopNode& p, std::size_t output, const Tensor& slice,
+             std::size_t& budget) {
     if (output >= p.outputs.size() || !p.outputs[output].present) return ok();
     const OutputPort& port = p.outputs[output];
     if (!port.shape) {
+      // Also what keeps track of a slice counts: it may be empty.
+      const std::size_t bytes = slice.bytes() + sizeof(Tensor) + kBytesOfOwner;
+      if (bytes > budget) {
+        return error(Code::kResourceExhausted, "output ", output, " has more than ", slices_.size(),
+                     " slices of shape ", slice.shape(),
+                     ", which is more memory than a loop may fill");
+      }
+      budget -= bytes;
       slices_.push_back(slice.owner() != nullptr ? slice : slice.clone());
       return slice.shape() == slices_.front().shape() ? ok() : differs(output, slice);
     }
@@ -179,6 +200,8 @@ class Stack {
                          ", unlike the others");
   }
 
+  static constexpr std::size_t kBytesOfOwner = 128;  // about
+
   std::int64_t count_ = 0;
   std::vector<Tensor> slices_;
 };
@@ -195,6 +218,7 @@ Status run(const KernelContext& k, const LoopNode& p) {
   // iteration, condition, states, captured values
   std::vector<Tensor> values = {Tensor::scalar<std::int64_t>(0), Tensor::scalar<bool>(true)};
   append_inputs(k, p.inputs, kFirstState, p.inputs.size(), values);
+  std::size_t budget = slice_budget(p);
   std::vector<Stack> stacks(p.body.graph->outputs().size() - 1 - p.states);
   for (std::int64_t i = 0; i < trips && condition != 0; ++i) {
     values[0].mutable_data<std::int64_t>()[0] = i;
@@ -203,7 +227,7 @@ Status run(const KernelContext& k, const LoopNode& p) {
     MINI_TRY_ASSIGN(condition, scalar_of(results[0], "the body's condition"));
     for (std::size_t s = 0; s < p.states; ++s) values[kFirstState + s] = std::move(results[1 + s]);
     for (std::size_t s = 0; s < stacks.size(); ++s) {
-      MINI_TRY(stacks[s].add(k, p, p.states + s, results[1 + p.states + s]));
+      MINI_TRY(stacks[s].add(k, p, p.states + s, results[1 + p.states + s], budget));
     }
   }
   for (std::size_t s = 0; s < p.states; ++s) {

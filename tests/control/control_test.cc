@@ -111,9 +111,11 @@ TEST(If, a_branch_may_hand_out_a_captured_value) {
 TEST(If, a_missing_branch_is_an_error) {
   pb::NodeProto node = make_node("If", {"cond"}, {"y"}, "choice");
   set_graph(node, "then_branch", graph_of({make_node("Neg", {"x"}, {"e"})}, {"e"}));
+  const pb::ModelProto model = model_of({{"x", kFloat, {1}}, {"cond", kBool, {}}}, {node}, {"y"});
   const auto result =
-      run_model(model_of({{"x", kFloat, {1}}, {"cond", kBool, {}}}, {node}, {"y"}), {});
+      run_model(model, {{"x", Tensor::from<float>({1}, {2})}, {"cond", truth(false)}});
   ASSERT_FALSE(result.ok());
+  EXPECT_THAT(result.status().message(), HasSubstr("attribute 'else_branch' is missing"));
 }
 
 // --- Loop
@@ -228,6 +230,27 @@ TEST(Loop, slices_of_different_shapes_are_an_error) {
   ASSERT_FALSE(result.ok());
   EXPECT_THAT(result.status().message(),
               HasSubstr("a slice of output 1 is float32[2], unlike the others"));
+}
+
+TEST(Loop, an_endless_loop_does_not_fill_the_memory) {
+  // Slices of 64 MiB, without end.
+  pb::GraphProto body = graph_of(
+      {make_node("Identity", {"c"}, {"c_out"}), make_node("Expand", {"x", "size"}, {"slice"})},
+      {"c_out", "slice"});
+  set_type(body.add_input(), "i", kInt64, {});
+  set_type(body.add_input(), "c", kBool, {});
+  pb::NodeProto loop = make_node("Loop", {"", ""}, {"all"}, "loop");
+  set_graph(loop, "body", body);
+  pb::ModelProto model = model_of({{"x", kFloat, {1}}}, {loop}, {"all"});
+  auto* size = model.mutable_graph()->add_initializer();
+  size->set_name("size");
+  size->set_data_type(kInt64);
+  size->add_dims(1);
+  size->add_int64_data(1 << 24);
+  const auto result = run_model(model, {{"x", Tensor::from<float>({1}, {2})}});
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.status().code(), Code::kResourceExhausted);
+  EXPECT_THAT(result.status().message(), HasSubstr("more than 11 slices of shape [16777216]"));
 }
 
 // --- Scan

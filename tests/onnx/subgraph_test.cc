@@ -138,6 +138,24 @@ TEST(ImportSubgraph, own_initialisers_and_inputs_stand_before_captures) {
   EXPECT_THAT(names_of(graph, graph.inputs), ElementsAre("i", "c", "state", "x"));
 }
 
+TEST(ImportSubgraph, inputs_that_are_left_out_keep_their_place_before_captures) {
+  pb::GraphProto body;
+  set_type(body.add_input(), "i", kInt64, {});
+  set_type(body.add_input(), "c", pb::TensorProto::BOOL, {});
+  *body.add_node() = make_node("Relu", {"x"}, {"slice"});
+  for (const char* name : {"c", "slice"}) add_graph_output(&body, name);
+  pb::ModelProto model = make_model();
+  pb::NodeProto loop = make_node("Loop", {"x", ""}, {"y"});
+  *add_attribute(loop, "body", pb::AttributeProto::GRAPH)->mutable_g() = body;
+  *model.mutable_graph()->add_node() = loop;
+  const Imported imported = import_proto(model);
+  ASSERT_TRUE(imported.ok()) << imported.message();
+  const Node& node = imported.node("Loop");
+  ASSERT_EQ(node.inputs.size(), 3u);
+  EXPECT_EQ(node.inputs[1], kNoValue);
+  EXPECT_EQ(node.captures, 1);
+}
+
 TEST(ImportSubgraph, undefined_names_inside_are_reported) {
   const Imported imported = import_proto(if_model(branch(make_node("Relu", {"nothing"}, {"t"})),
                                                   branch(make_node("Relu", {"x"}, {"e"}))));

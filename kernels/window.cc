@@ -133,6 +133,26 @@ WindowAxes axes_of(const Window& window, const Shape& input) {
   return axes;
 }
 
+WindowAxes without_unit_axes(const WindowAxes& axes) {
+  WindowAxes result;
+  std::size_t to = kMostAxes;
+  for (std::size_t axis = kMostAxes; axis-- > 0;) {
+    if (axes.in[axis] == 1 && axes.out[axis] == 1 && axes.kernel[axis] == 1 &&
+        axes.pad_begin[axis] == 0 && axes.pad_end[axis] == 0) {
+      continue;
+    }
+    --to;
+    result.in[to] = axes.in[axis];
+    result.out[to] = axes.out[axis];
+    result.kernel[to] = axes.kernel[axis];
+    result.stride[to] = axes.stride[axis];
+    result.dilation[to] = axes.dilation[axis];
+    result.pad_begin[to] = axes.pad_begin[axis];
+    result.pad_end[to] = axes.pad_end[axis];
+  }
+  return result;
+}
+
 Result<WindowAxes> window_axes(Window window, const Shape& input) {
   if (window.rank() < 1 || window.rank() > kMostAxes) {
     return not_implemented("a window over ", window.rank(), " spatial axes (1 to ", kMostAxes,

@@ -43,6 +43,10 @@ struct WindowAxes {
   std::int64_t taps() const { return kernel[0] * kernel[1] * kernel[2]; }
 };
 
+// The same window with the axes that do nothing (extent 1 all over) in front: a map of h x 1
+// becomes one row. The order of elements in memory stays.
+WindowAxes without_unit_axes(const WindowAxes& axes);
+
 // Computes what auto_pad asks for, for an input [N,C,spatial...], and checks that the windows fit.
 Status resolve_pads(Window& window, const Shape& input);
 

@@ -149,7 +149,8 @@ Result<ConvGeometry> read_conv_geometry(const PrepareContext& c, std::size_t x, 
                          "must divide oc and the channels");
   }
   MINI_TRY_ASSIGN(const Window window, read_window(c, spatial(weights)));
-  MINI_TRY_ASSIGN(static_cast<WindowAxes&>(g), window_axes(window, in));
+  MINI_TRY_ASSIGN(const WindowAxes axes, window_axes(window, in));
+  static_cast<WindowAxes&>(g) = without_unit_axes(axes);
   return g;
 }
 
@@ -189,8 +190,9 @@ Result<ConvGeometry> read_conv_transpose_geometry(const PrepareContext& c) {
     }
     outs.push_back(out);
   }
-  static_cast<WindowAxes&>(g) = axes_of(window, in);
-  std::ranges::copy(outs, g.out.end() - static_cast<std::ptrdiff_t>(outs.size()));
+  WindowAxes axes = axes_of(window, in);
+  std::ranges::copy(outs, axes.out.end() - static_cast<std::ptrdiff_t>(outs.size()));
+  static_cast<WindowAxes&>(g) = without_unit_axes(axes);
   return g;
 }
 

@@ -31,8 +31,18 @@ struct RowConv {
     return (task.geometry.group_oc() + simd::kRowChannels - 1) / simd::kRowChannels;
   }
 
+  // Rows that are computed and then activated together; they stay in the L1 cache.
+  std::int64_t block_rows() const {
+    constexpr std::int64_t kBlockFloats = 1024;
+    return std::max<std::int64_t>(kBlockFloats / task.geometry.out[2], 1);
+  }
+  std::int64_t row_blocks() const {
+    return (task.geometry.out[1] + block_rows() - 1) / block_rows();
+  }
+
   void copy_rows(const float* x, Range rows, float* source) const;
-  void compute(const KernelContext& k, const float* source, const float* w, Range rows) const;
+  void compute(const KernelContext& k, const float* source, const float* w, Range blocks) const;
+  void activate_rows(const KernelContext& k, std::int64_t oc, float* y, std::int64_t n) const;
   Status run(const KernelContext& k) const;
 };
 
@@ -73,50 +83,56 @@ void RowConv::copy_rows(const float* x, Range rows, float* source) const {
   }
 }
 
-// Rows of outputs, counted over [n][groups][tiles of channels][oz][oy].
+// Blocks of output rows, counted over [n][groups][tiles of channels][oz][blocks].
 void RowConv::compute(const KernelContext& k, const float* source, const float* w,
-                      Range rows) const {
+                      Range blocks) const {
   const ConvGeometry& g = task.geometry;
   const auto compute_row = simd::conv_row_f32.get(task.isa);
-  const auto activate_row = simd::activate_f32.get(task.isa);
   const float* bias = float_input(k, task.end.bias);
   const float* residual = float_input(k, task.end.residual);
-  const float* slopes = float_input(k, task.end.slopes);
-  for (std::int64_t row = rows.begin; row < rows.end; ++row) {
-    const std::int64_t oy = row % g.out[1], oz = row / g.out[1] % g.out[0];
-    const std::int64_t tile = row / (g.out[1] * g.out[0]) % tiles();
-    const std::int64_t image_group = row / (g.out[1] * g.out[0] * tiles());
+  for (std::int64_t i = blocks.begin; i < blocks.end; ++i) {
+    const std::int64_t block = i % row_blocks(), oz = i / row_blocks() % g.out[0];
+    const std::int64_t tile = i / (row_blocks() * g.out[0]) % tiles();
+    const std::int64_t image_group = i / (row_blocks() * g.out[0] * tiles());
     const std::int64_t group = image_group % g.groups, n = image_group / g.groups;
     const std::int64_t first = tile * simd::kRowChannels;  // of the group's output channels
     const std::int64_t oc = group * g.group_oc() + first;
-    const std::int64_t out =
-        ((n * g.oc + oc) * g.out[0] + oz) * g.out[1] * g.out[2] + oy * g.out[2];
-    const simd::ConvRow work{
-        .source = source + (n * g.ic + group * g.group_ic()) * channel_floats() +
-                  (oz * g.stride[0] * extent[1] + oy * g.stride[1]) * row_floats(),
-        .offsets = offsets.data(),
-        .taps = g.depth(),
-        .weights = w + oc * g.depth(),
-        .channels =
-            static_cast<int>(std::min<std::int64_t>(simd::kRowChannels, g.group_oc() - first)),
-        .width = g.out[2],
-        .bias = bias != nullptr ? bias + oc : nullptr,
-        .residual = residual != nullptr ? residual + out : nullptr,
-        .out = k.output<float>(0) + out,
-        .plane = g.out_plane()};
-    compute_row(work);
-    ActivationParams activation = task.end.activation;
+    const std::int64_t oy = block * block_rows();
+    const std::int64_t rows = std::min(block_rows(), g.out[1] - oy);
+    const std::int64_t out = (((n * g.oc + oc) * g.out[0] + oz) * g.out[1] + oy) * g.out[2];
+    simd::ConvRow work{.source = source + (n * g.ic + group * g.group_ic()) * channel_floats() +
+                                 (oz * g.stride[0] * extent[1] + oy * g.stride[1]) * row_floats(),
+                       .offsets = offsets.data(),
+                       .taps = g.depth(),
+                       .weights = w + oc * g.depth(),
+                       .channels = static_cast<int>(
+                           std::min<std::int64_t>(simd::kRowChannels, g.group_oc() - first)),
+                       .width = g.out[2],
+                       .bias = bias != nullptr ? bias + oc : nullptr,
+                       .residual = residual != nullptr ? residual + out : nullptr,
+                       .out = k.output<float>(0) + out,
+                       .plane = g.out_plane()};
+    for (std::int64_t row = 0; row < rows; ++row) {
+      compute_row(work);
+      work.source += g.stride[1] * row_floats();
+      work.out += g.out[2];
+      if (work.residual != nullptr) work.residual += g.out[2];
+    }
     for (int c = 0; c < work.channels; ++c) {
-      float* y = work.out + c * work.plane;
-      if (slopes != nullptr) {
-        activation = {.kind = Activation::kLeakyRelu,
-                      .alpha = slopes[task.end.one_slope ? 0 : oc + c]};
-      }
-      if (activation.kind != Activation::kNone) {
-        activate_row(activation, y, y, static_cast<std::size_t>(work.width));
-      }
+      activate_rows(k, oc + c, k.output<float>(0) + out + c * g.out_plane(), rows * g.out[2]);
     }
   }
+}
+
+// n outputs of channel oc.
+void RowConv::activate_rows(const KernelContext& k, std::int64_t oc, float* y,
+                            std::int64_t n) const {
+  ActivationParams activation = task.end.activation;
+  if (const float* slopes = float_input(k, task.end.slopes)) {
+    activation = {.kind = Activation::kLeakyRelu, .alpha = slopes[task.end.one_slope ? 0 : oc]};
+  }
+  if (activation.kind == Activation::kNone) return;
+  simd::activate_f32.get(task.isa)(activation, y, y, static_cast<std::size_t>(n));
 }
 
 // w [oc][depth] -> [oc / kRowChannels of a group][depth][channels of the tile]
@@ -152,10 +168,10 @@ Status RowConv::run(const KernelContext& k) const {
     pack_rows(g, k.input<float>(kW), packed);
     w = packed;
   }
-  const double work =
-      static_cast<double>(g.out[2] * simd::kRowChannels) * static_cast<double>(g.depth());
-  k.parallel_for(g.n * g.groups * tiles() * g.out[0] * g.out[1], work,
-                 [&](Range rows, int) { compute(k, source, w, rows); });
+  const double work = static_cast<double>(block_rows() * g.out[2] * simd::kRowChannels) *
+                      static_cast<double>(g.depth());
+  k.parallel_for(g.n * g.groups * tiles() * g.out[0] * row_blocks(), work,
+                 [&](Range blocks, int) { compute(k, source, w, blocks); });
   return ok();
 }
 

@@ -78,6 +78,22 @@ class QuantParam {
   std::int64_t step_ = 0;
 };
 
+// The zero point of input i (-1: none) where it is known before the run and the same for all
+// channels; 0 where it is left out.
+inline std::optional<std::int32_t> constant_zero_point(const PrepareContext& c, int i) {
+  if (i < 0 || !c.has_input(static_cast<std::size_t>(i))) return 0;
+  const Tensor* zero = c.constant(static_cast<std::size_t>(i));
+  if (zero == nullptr || zero->elements() == 0 || !is_8bit(zero->dtype())) return std::nullopt;
+  const auto value = [&](std::int64_t at) -> std::int32_t {
+    return zero->dtype() == DType::kInt8 ? zero->data<std::int8_t>()[at]
+                                         : zero->data<std::uint8_t>()[at];
+  };
+  for (std::int64_t at = 1; at < zero->elements(); ++at) {
+    if (value(at) != value(0)) return std::nullopt;
+  }
+  return value(0);
+}
+
 // saturate(round half to even(value) + zero).
 template <class T>
 T requantize(float value, std::int32_t zero) {

@@ -7,16 +7,10 @@
 #include <cstring>
 
 #include "kernels/conv/conv_task.h"
-#include "kernels/gemm/gemm.h"
+#include "kernels/conv/im2col.h"
 
 namespace mini_infer {
 namespace {
-
-// What the unrolling of one image and group needs.
-struct Columns {
-  const ConvGeometry* g;
-  const float* x;  // of the group's first channel
-};
 
 // One row of columns for the pixels from `pixel` on: the input under tap (kz, ky, kx).
 void unroll_run(const ConvGeometry& g, const float* channel, std::int64_t kz, std::int64_t ky,
@@ -43,8 +37,9 @@ void unroll_run(const ConvGeometry& g, const float* channel, std::int64_t kz, st
   }
 }
 
-// GemmPackFn: columns part.first to part.first + part.count, depth part.k0 to part.k0 + part.kc.
-void unroll(const void* context, const GemmPanels& part, float* out) {
+}  // namespace
+
+void unroll_columns(const void* context, const GemmPanels& part, float* out) {
   const Columns& columns = *static_cast<const Columns*>(context);
   const ConvGeometry& g = *columns.g;
   for (std::int64_t p = 0; p * part.width < part.count; ++p) {
@@ -65,6 +60,8 @@ bool is_pointwise(const ConvGeometry& g) {
   return g.taps() == 1 && g.in == g.out && g.stride == std::array<std::int64_t, 3>{1, 1, 1} &&
          g.pad_begin == std::array<std::int64_t, 3>{};
 }
+
+namespace {
 
 struct Im2colConv {
   ConvTask task;
@@ -99,7 +96,7 @@ GemmOperands Im2colConv::operands(const KernelContext& k, std::int64_t i,
   if (pointwise) {
     o.b = {.data = columns[i].x, .row_stride = g.in_plane()};
   } else {
-    o.b = {.pack = unroll, .context = &columns[i]};
+    o.b = {.pack = unroll_columns, .context = &columns[i]};
   }
   o.epilogue = {.row_bias = bias != nullptr ? bias + oc : nullptr,
                 .residual = residual != nullptr ? residual + start : nullptr,

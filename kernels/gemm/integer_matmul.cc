@@ -6,6 +6,7 @@
 // Parameters of a may be one for each row, those of b one for each column.
 // onnx.ai/onnx/operators/onnx__MatMulInteger.html, onnx__QLinearMatMul.html
 
+#include "kernels/gemm/igemm.h"
 #include "kernels/gemm/product.h"
 #include "kernels/quantized.h"
 
@@ -57,27 +58,39 @@ struct IntegerProduct {
   Product p;
   QuantParam a_scale, a_zero, b_scale, b_zero, y_scale, y_zero;
   int bias = -1;
-  std::int64_t sum_stride = 0;  // int32 of scratch for each thread
+  GemmPlan plan;
+  std::shared_ptr<const PackedBuffer> packed_b;  // null: not constant
+  std::int64_t packed_matrix = 0;                // floats of one packed matrix
+  std::int64_t a_count = 0, b_count = 0;         // elements of the inputs
+  // Offsets in scratch, in floats: the operands less their zero points, products, sums.
+  std::size_t a_at = 0, b_at = 0, products_at = 0, sums_at = 0;
 };
 
-// sums[n] = row of (a - a_zero) times (b - b_zero).
-template <class A, class B>
-void multiply_row(const Product& p, const A* a, std::int32_t a_zero, const B* b,
-                  const std::int32_t* b_zeros, std::int32_t* sums) {
-  std::fill_n(sums, p.n, 0);
-  for (std::int64_t i = 0; i < p.k; ++i) {
-    const std::int32_t factor = std::int32_t{a[i * p.a.column_stride]} - a_zero;
-    if (factor == 0) continue;
-    const B* row = b + i * p.b.row_stride;
-    if (p.b.column_stride == 1) {
-      for (std::int64_t n = 0; n < p.n; ++n)
-        sums[n] += factor * (std::int32_t{row[n]} - b_zeros[n]);
-    } else {
-      for (std::int64_t n = 0; n < p.n; ++n) {
-        sums[n] += factor * (std::int32_t{row[n * p.b.column_stride]} - b_zeros[n]);
-      }
+// out[i] = a[i] - zero of its row.
+template <class A>
+void center_rows(const KernelContext& k, const IntegerProduct& f, const A* a,
+                 const std::int32_t* zero, float* out) {
+  const Product& p = f.p;
+  const std::int64_t rows = p.k > 0 ? f.a_count / p.k : 0;
+  k.parallel_for(rows, static_cast<double>(p.k), [&](Range part, int) {
+    for (std::int64_t row = part.begin; row < part.end; ++row) {
+      subtract_zero(a + row * p.k, zero != nullptr ? *zero : f.a_zero.integer(k, row % p.m), p.k,
+                    out + row * p.k);
     }
-  }
+  });
+}
+
+// out[i] = b[i] - zero of its column.
+template <class B>
+void center_columns(const KernelContext& k, const IntegerProduct& f, const B* b, float* out) {
+  const Product& p = f.p;
+  const std::int64_t rows = f.b_count / p.n;
+  k.parallel_for(p.n, static_cast<double>(rows), [&](Range columns, int) {
+    for (std::int64_t n = columns.begin; n < columns.end; ++n) {
+      const std::int32_t zero = f.b_zero.integer(k, n);
+      for (std::int64_t i = n; i < f.b_count; i += p.n) out[i] = static_cast<float>(b[i] - zero);
+    }
+  });
 }
 
 // Element `column` of row `row` of a matrix from its sum.
@@ -98,27 +111,44 @@ Y finish(const KernelContext& k, const IntegerProduct& f, std::int64_t row, std:
   }
 }
 
+GemmOperands operands(const IntegerProduct& f, const float* a, const float* b, std::int64_t i) {
+  const Product& p = f.p;
+  const auto at = static_cast<std::size_t>(i);
+  GemmOperands o{.a = {.data = a + p.a.offsets[at],
+                       .row_stride = p.a.row_stride,
+                       .column_stride = p.a.column_stride}};
+  if (f.packed_b != nullptr) {
+    o.b = {.data = f.packed_b->data<float>() + p.b.offsets[at] / (p.k * p.n) * f.packed_matrix};
+  } else {
+    o.b = {.data = b + p.b.offsets[at],
+           .row_stride = p.b.row_stride,
+           .column_stride = p.b.column_stride};
+  }
+  return o;
+}
+
 // a_zero, a_scale: of a matrix quantised here; null: the node's inputs.
 template <class A, class B, class Y>
 Status run(const KernelContext& k, const IntegerProduct& f, const A* a, const B* b,
            const std::int32_t* a_zero, const float* a_scale) {
   const Product& p = f.p;
+  if (p.batch * p.m * p.n == 0) return ok();
   Y* y = k.output<Y>(0);
-  auto* b_zeros = reinterpret_cast<std::int32_t*>(k.scratch);
-  for (std::int64_t n = 0; n < p.n; ++n) b_zeros[n] = f.b_zero.integer(k, n);
-  std::int32_t* sums = b_zeros + f.sum_stride;
-  const double work = static_cast<double>(p.n) * static_cast<double>(p.k);
-  k.parallel_for(p.batch * p.m, work, [&](Range rows, int thread) {
-    std::int32_t* sum = sums + thread * f.sum_stride;
+  float* const scratch = reinterpret_cast<float*>(k.scratch);
+  float* const centered_a = scratch + f.a_at;
+  float* const centered_b = scratch + f.b_at;
+  auto* const sums = reinterpret_cast<std::int32_t*>(scratch + f.sums_at);
+  center_rows(k, f, a, a_zero, centered_a);
+  if (f.packed_b == nullptr) center_columns(k, f, b, centered_b);
+  igemm_batch(
+      f.plan, [&](std::int64_t i) { return operands(f, centered_a, centered_b, i); }, scratch,
+      scratch + f.products_at, sums);
+  k.parallel_for(p.batch * p.m, static_cast<double>(p.n), [&](Range rows, int) {
     for (std::int64_t at = rows.begin; at < rows.end; ++at) {
       const std::int64_t row = at % p.m;
-      const auto i = static_cast<std::size_t>(at / p.m);
-      multiply_row(p, a + p.a.offsets[i] + row * p.a.row_stride,
-                   a_zero != nullptr ? *a_zero : f.a_zero.integer(k, row), b + p.b.offsets[i],
-                   b_zeros, sum);
       const float scale = a_scale != nullptr ? *a_scale : f.a_scale.number(k, row);
       for (std::int64_t n = 0; n < p.n; ++n) {
-        y[at * p.n + n] = finish<Y>(k, f, row, n, sum[n], scale);
+        y[at * p.n + n] = finish<Y>(k, f, row, n, sums[at * p.n + n], scale);
       }
     }
   });
@@ -156,14 +186,56 @@ Result<IntegerProduct> read(const PrepareContext& c) {
     }
     f.bias = kAt.bias;
   }
-  f.sum_stride = (f.p.n + 15) / 16 * 16;
+  f.a_count = c.shape(kAt.a).elements();
+  f.b_count = c.shape(kAt.b).elements();
   return f;
 }
 
-PreparedKernel start_kernel(const PrepareContext& c, const IntegerProduct& f) {
-  PreparedKernel kernel{.name = "integer_gemm/reference", .flop = 2 * f.p.macs()};
-  kernel.scratch_bytes =
-      static_cast<std::size_t>(f.sum_stride * (c.threads() + 1)) * sizeof(std::int32_t);
+// Packs a constant b whose zero point is one constant for all columns.
+template <class B>
+void pack_constant_b(const PrepareContext& c, const Places& at, IntegerProduct& f) {
+  const auto b = static_cast<std::size_t>(at.b);
+  const std::optional<std::int32_t> zero = constant_zero_point(c, at.b_zero);
+  const Product& p = f.p;
+  f.packed_matrix = packed_b_floats(p.k, p.n, c.isa());
+  const auto bytes = checked_bytes(DType::kFloat32, Shape{f.packed_matrix, p.b.matrices});
+  if (c.constant(b) == nullptr || !zero.has_value() || f.packed_matrix == 0 || f.b_count == 0 ||
+      !bytes.ok()) {
+    return;
+  }
+  const B* data = c.constant(b)->data<B>();
+  const std::string key =
+      cat("integer_b/", isa_name(c.isa()), "/", p.k, "x", p.n, "/", p.b.row_stride, "/", *zero);
+  f.packed_b = c.packed(b, key, *bytes, [&](std::byte* out) {
+    std::vector<float> matrix(static_cast<std::size_t>(p.k * p.n));
+    for (std::int64_t i = 0; i < p.b.matrices; ++i) {
+      subtract_zero(data + i * p.k * p.n, *zero, p.k * p.n, matrix.data());
+      pack_b(
+          {.data = matrix.data(), .row_stride = p.b.row_stride, .column_stride = p.b.column_stride},
+          p.k, p.n, reinterpret_cast<float*>(out) + i * f.packed_matrix, c.isa());
+    }
+  });
+}
+
+PreparedKernel start_kernel(const PrepareContext& c, const Places& at, IntegerProduct& f) {
+  dispatch_8bit(c.dtype(static_cast<std::size_t>(at.b)), c.dtype(static_cast<std::size_t>(at.b)),
+                [&]<class B, class>() { pack_constant_b<B>(c, at, f); });
+  f.plan = plan_gemm({.m = f.p.m,
+                      .n = f.p.n,
+                      .k = f.p.k,
+                      .batch = f.p.batch,
+                      .b = f.packed_b != nullptr ? GemmSource::kPacked : GemmSource::kStrided},
+                     c.threads(), c.isa());
+  const auto whole_lines = [](std::size_t floats) { return (floats + 15) / 16 * 16; };
+  const auto results = whole_lines(static_cast<std::size_t>(f.p.batch * f.p.m * f.p.n));
+  f.a_at = whole_lines(f.plan.scratch_bytes() / sizeof(float));
+  f.b_at = f.a_at + whole_lines(static_cast<std::size_t>(f.a_count));
+  f.products_at =
+      f.b_at + (f.packed_b != nullptr ? 0 : whole_lines(static_cast<std::size_t>(f.b_count)));
+  f.sums_at = f.products_at + results;
+  PreparedKernel kernel{.name = c.with_isa("integer_gemm"), .flop = 2 * f.p.macs()};
+  kernel.scratch_bytes = (f.sums_at + results) * sizeof(float);
+  if (f.packed_b != nullptr) kernel.why = "B packed";
   return kernel;
 }
 
@@ -174,7 +246,7 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
     return invalid_model("a is ", a, ", b is ", b, " and y is ", y, "; they must be int8 or uint8");
   }
   MINI_TRY_ASSIGN(IntegerProduct f, read<kAt>(c));
-  PreparedKernel kernel = start_kernel(c, f);
+  PreparedKernel kernel = start_kernel(c, kAt, f);
   dispatch_8bit(a, b, [&]<class A, class B>() {
     const auto use = [&]<class Y>() {
       kernel.run = [f = std::move(f)](const KernelContext& k) {
@@ -208,7 +280,7 @@ Result<PreparedKernel> prepare_dynamic(PrepareContext& c) {
     return invalid_model("a is ", a, " and b is ", b, "; a must be float32, b int8 or uint8");
   }
   MINI_TRY_ASSIGN(IntegerProduct f, read<kDynamic>(c));
-  PreparedKernel kernel = start_kernel(c, f);
+  PreparedKernel kernel = start_kernel(c, kDynamic, f);
   const std::size_t quantized_at = (kernel.scratch_bytes + 63) / 64 * 64;
   const std::int64_t count = c.shape(kDynamic.a).elements();
   kernel.scratch_bytes = quantized_at + static_cast<std::size_t>(count);

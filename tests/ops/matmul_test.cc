@@ -102,7 +102,10 @@ TEST_P(MatMul, of_bytes_with_zero_points) {
   const auto expected = product(shifted(a, 113), shifted(b, -3), GetParam().y);
   const Tensor a_zero = Tensor::scalar<std::uint8_t>(113);
   const Tensor b_zero = Tensor::scalar<std::int8_t>(-3);
-  expect_op({.type = "MatMulInteger", .inputs = {a, b, a_zero, b_zero}}, GetParam().y, expected);
+  for (const std::vector<std::size_t>& constants : {std::vector<std::size_t>{}, {1, 3}, {1}}) {
+    expect_op({.type = "MatMulInteger", .inputs = {a, b, a_zero, b_zero}, .constants = constants},
+              GetParam().y, expected);
+  }
   std::vector<double> scaled;
   for (const double v : expected) scaled.push_back(v * 0.5 * 0.25);
   expect_op({.type = "MatMulIntegerToFloat",

@@ -397,29 +397,41 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
   return kernel;
 }
 
-// Blocked where exactly the spatial dimensions are reduced.
+// The axes, as far as they are known, are all spatial dimensions of an x of that rank.
+bool reduces_spatial(const LayoutQuery& query, int axes_input_since, std::int64_t rank) {
+  const Node& node = query.node;
+  Ints axes = AttributeReader(node).ints("axes");
+  if (node.opset >= axes_input_since) {
+    const Tensor* input = node.inputs.size() > 1 ? query.graph.constant(node.inputs[1]) : nullptr;
+    axes = input != nullptr ? integers(*input).value_or(Ints{}) : Ints{};
+  }
+  for (std::int64_t& axis : axes) axis += axis < 0 ? rank : 0;
+  std::sort(axes.begin(), axes.end());
+  if (rank < 3 || static_cast<std::int64_t>(axes.size()) != rank - 2) return false;
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    if (axes[i] != static_cast<std::int64_t>(i) + 2) return false;
+  }
+  return true;
+}
+
+// Blocked where exactly the spatial dimensions are reduced. Without keepdims the result is [N,C],
+// which blocks without a gap hold in the same order.
 template <const ReduceOp& op>
 LayoutChoice layout(const LayoutQuery& query) {
   LayoutQuery plain = query;
   plain.inputs[0] = Layout::kPlain;
-  const Value& x = query.graph.value(query.node.inputs[0]);
-  if (query.inputs[0] != Layout::kBlocked || !x.shape || op.exponential) return same_layout(plain);
-  const AttributeReader attributes(query.node);
-  Ints axes = attributes.ints("axes");
-  if (query.node.opset >= op.axes_input_since) {
-    const Tensor* input =
-        query.node.inputs.size() > 1 ? query.graph.constant(query.node.inputs[1]) : nullptr;
-    axes = input != nullptr ? integers(*input).value_or(Ints{}) : Ints{};
+  const auto& x = query.graph.value(query.node.inputs[0]).shape;
+  const bool blocked = query.inputs[0] == Layout::kBlocked && x && !op.exponential;
+  if (!blocked ||
+      !reduces_spatial(query, op.axes_input_since, static_cast<std::int64_t>(x->rank()))) {
+    return same_layout(plain);
   }
-  const auto rank = static_cast<std::int64_t>(x.shape->rank());
-  for (std::int64_t& axis : axes) axis += axis < 0 ? rank : 0;
-  std::sort(axes.begin(), axes.end());
-  bool spatial = rank >= 3 && static_cast<std::int64_t>(axes.size()) == rank - 2 &&
-                 attributes.integer("keepdims", 1) != 0;
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    spatial = spatial && axes[i] == static_cast<std::int64_t>(i) + 2;
-  }
-  return same_layout(spatial ? query : plain);
+  if (AttributeReader(query.node).integer("keepdims", 1) != 0) return same_layout(query);
+  const Dim& channels = (*x)[1];
+  if (!channels.known() || channels.value() % query.block != 0) return same_layout(plain);
+  LayoutChoice choice = same_layout(query);
+  choice.outputs[0] = Layout::kPlain;
+  return choice;
 }
 
 }  // namespace

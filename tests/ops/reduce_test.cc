@@ -104,6 +104,7 @@ TEST(Reduce, RunsInTheBlockedLayout) {
   check(x, {2, 3}, true, true);
   check(x, {1}, true, true);
   check(x, {2, 3}, false, true);
+  check(random_floats({2, 32, 3, 5}, 0.25f, 1.5f), {2, 3}, false, true);
   const auto run = run_op({.type = "ReduceMean",
                            .inputs = {x},
                            .attributes = {{"axes", Ints{-1, -2}}},

@@ -12,28 +12,77 @@
 namespace mini_infer {
 namespace {
 
-// One row of columns for the pixels from `pixel` on: the input under tap (kz, ky, kx).
-void unroll_run(const ConvGeometry& g, const float* channel, std::int64_t kz, std::int64_t ky,
-                std::int64_t kx, std::int64_t pixel, std::int64_t count, float* out) {
+// Pixels of one output row, side by side: `count` of them from (oz, oy, ox) on.
+struct PixelRun {
+  std::int64_t oz, oy, ox, count;
+};
+constexpr int kMaxWidth = 64;  // of a panel
+
+// The runs of `count` pixels from `pixel` on.
+int runs_of(const ConvGeometry& g, std::int64_t pixel, std::int64_t count,
+            PixelRun (&runs)[kMaxWidth]) {
+  int n = 0;
   while (count > 0) {
     const std::int64_t ox = pixel % g.out[2], row = pixel / g.out[2];
-    const std::int64_t oy = row % g.out[1], oz = row / g.out[1];
-    const std::int64_t run = std::min(count, g.out[2] - ox);
-    const std::int64_t iz = oz * g.stride[0] + kz * g.dilation[0] - g.pad_begin[0];
-    const std::int64_t iy = oy * g.stride[1] + ky * g.dilation[1] - g.pad_begin[1];
-    if (iz < 0 || iz >= g.in[0] || iy < 0 || iy >= g.in[1]) {
-      std::fill_n(out, run, 0.f);
-    } else {
-      const float* line = channel + (iz * g.in[1] + iy) * g.in[2];
-      const std::int64_t first = ox * g.stride[2] + kx * g.dilation[2] - g.pad_begin[2];
-      for (std::int64_t i = 0; i < run; ++i) {
-        const std::int64_t ix = first + i * g.stride[2];
-        out[i] = ix >= 0 && ix < g.in[2] ? line[ix] : 0.f;
-      }
+    const std::int64_t length = std::min(count, g.out[2] - ox);
+    runs[n++] = {row / g.out[1], row % g.out[1], ox, length};
+    pixel += length;
+    count -= length;
+  }
+  return n;
+}
+
+// The input under tap (kz, ky, kx) for a run; zero outside of the input.
+void unroll_run(const ConvGeometry& g, const float* channel, std::int64_t kz, std::int64_t ky,
+                std::int64_t kx, const PixelRun& run, float* out) {
+  const std::int64_t iz = run.oz * g.stride[0] + kz * g.dilation[0] - g.pad_begin[0];
+  const std::int64_t iy = run.oy * g.stride[1] + ky * g.dilation[1] - g.pad_begin[1];
+  if (iz < 0 || iz >= g.in[0] || iy < 0 || iy >= g.in[1]) {
+    std::fill_n(out, run.count, 0.f);
+    return;
+  }
+  const std::int64_t stride = g.stride[2];
+  const std::int64_t first = run.ox * stride + kx * g.dilation[2] - g.pad_begin[2];
+  // Pixels begin to end of the run lie inside.
+  const std::int64_t begin =
+      std::min(run.count, first < 0 ? (-first + stride - 1) / stride : std::int64_t{0});
+  const std::int64_t end =
+      std::clamp(g.in[2] > first ? (g.in[2] - first + stride - 1) / stride : std::int64_t{0}, begin,
+                 run.count);
+  const float* const line = channel + (iz * g.in[1] + iy) * g.in[2];
+  std::fill_n(out, begin, 0.f);
+  if (stride == 1) {
+    std::copy(line + (first + begin), line + (first + end), out + begin);
+  } else {
+    for (std::int64_t i = begin; i < end; ++i) out[i] = line[first + i * stride];
+  }
+  std::fill(out + end, out + run.count, 0.f);
+}
+
+// One panel: `count` pixels from `pixel` on, zeros up to part.width, for each k of the part.
+void unroll_panel(const Columns& columns, const GemmPanels& part, std::int64_t pixel,
+                  std::int64_t count, float* panel) {
+  const ConvGeometry& g = *columns.g;
+  PixelRun runs[kMaxWidth];
+  const int run_count = runs_of(g, pixel, count, runs);
+  const std::int64_t tap = part.k0 % g.taps();
+  const float* channel = columns.x + part.k0 / g.taps() * g.in_plane();
+  std::int64_t kx = tap % g.kernel[2], ky = tap / g.kernel[2] % g.kernel[1];
+  std::int64_t kz = tap / (g.kernel[1] * g.kernel[2]);
+  for (std::int64_t k = 0; k < part.kc; ++k, panel += part.width) {
+    float* out = panel;
+    for (int i = 0; i < run_count; ++i) {
+      unroll_run(g, channel, kz, ky, kx, runs[i], out);
+      out += runs[i].count;
     }
-    pixel += run;
-    count -= run;
-    out += run;
+    std::fill(out, panel + part.width, 0.f);
+    if (++kx < g.kernel[2]) continue;
+    kx = 0;
+    if (++ky < g.kernel[1]) continue;
+    ky = 0;
+    if (++kz < g.kernel[0]) continue;
+    kz = 0;
+    channel += g.in_plane();
   }
 }
 
@@ -41,18 +90,9 @@ void unroll_run(const ConvGeometry& g, const float* channel, std::int64_t kz, st
 
 void unroll_columns(const void* context, const GemmPanels& part, float* out) {
   const Columns& columns = *static_cast<const Columns*>(context);
-  const ConvGeometry& g = *columns.g;
-  for (std::int64_t p = 0; p * part.width < part.count; ++p) {
-    const std::int64_t pixel = part.first + p * part.width;
-    const std::int64_t count = std::min<std::int64_t>(part.width, part.count - p * part.width);
-    float* panel = out + p * part.panel_stride;
-    for (std::int64_t k = 0; k < part.kc; ++k, panel += part.width) {
-      const std::int64_t depth = part.k0 + k, tap = depth % g.taps();
-      const float* channel = columns.x + depth / g.taps() * g.in_plane();
-      unroll_run(g, channel, tap / (g.kernel[1] * g.kernel[2]), tap / g.kernel[2] % g.kernel[1],
-                 tap % g.kernel[2], pixel, count, panel);
-      std::fill(panel + count, panel + part.width, 0.f);
-    }
+  for (std::int64_t i = 0; i < part.count; i += part.width, out += part.panel_stride) {
+    unroll_panel(columns, part, part.first + i, std::min<std::int64_t>(part.width, part.count - i),
+                 out);
   }
 }
 

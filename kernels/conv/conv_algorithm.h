@@ -69,8 +69,8 @@ const char* depthwise_conv_declines(const ConvShape& shape, Isa isa);
 std::unique_ptr<ConvAlgorithm> make_depthwise_conv(const ConvShape& shape, Isa isa);
 
 // Winograd F(4x4, 3x3) and F(2x2, 3x3) of NCHWc: 4 and 2.25 times fewer multiplications than a
-// direct 3x3 convolution with stride 1 and no dilation, and about 2 times its rounding error, or
-// none more. Any padding, one group.
+// direct 3x3 convolution with stride 1, and about 2 times its rounding error, or none more. Any
+// padding and dilation, one group.
 const char* winograd_conv_declines(const ConvShape& shape, Isa isa);
 std::unique_ptr<ConvAlgorithm> make_winograd4_conv(const ConvShape& shape, Isa isa);
 std::unique_ptr<ConvAlgorithm> make_winograd2_conv(const ConvShape& shape, Isa isa);

@@ -47,7 +47,8 @@ double winograd_conv_cost(const ConvShape& s, int tile, Isa isa) {
   // Vector operations of the transforms of a tile, in multiply-adds.
   const double input_work = tile == 4 ? 400 : 150, output_work = tile == 4 ? 350 : 120;
   const int lanes = isa_lanes(isa);
-  const std::int64_t tiles = s.n * ceil_div(s.oh, tile) * ceil_div(s.ow, tile);
+  const std::int64_t tiles = s.n * s.dilation_h * winograd_tiles(s.oh, s.dilation_h, tile) *
+                             s.dilation_w * winograd_tiles(s.ow, s.dilation_w, tile);
   const double elements = static_cast<double>((tile + 2) * (tile + 2));
   const double oc = padded_channels(s.oc, lanes), ic = padded_channels(s.ic, lanes);
   const double weights = elements * oc * static_cast<double>(s.ic);

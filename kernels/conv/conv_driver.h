@@ -18,6 +18,12 @@ std::int64_t l2_cache_bytes();
 // The epilogue for the output channels from `first` on.
 ConvEpilogue make_epilogue(const ConvArgs& args, std::int64_t first);
 
+// Tiles of `tile` outputs in one class of `extent` outputs modulo the dilation.
+constexpr std::int64_t winograd_tiles(std::int64_t extent, std::int64_t dilation,
+                                      std::int64_t tile) {
+  return ceil_div(ceil_div(extent, dilation), tile);
+}
+
 // Into how many chunks the `panels` of every one of `blocks` blocks are divided so that `threads`
 // threads get about equal work.
 std::int64_t panel_chunks(std::int64_t blocks, std::int64_t panels, int threads);

@@ -1,4 +1,4 @@
-// Winograd convolution of NCHWc, 3x3 with stride 1, see conv_algorithm.h.
+// Winograd convolution of NCHWc, 3x3 with stride 1 and any dilation, see conv_algorithm.h.
 //
 //   for each block of tiles                                  V and a panel's products stay in L2
 //     V[e][ic] = B' x B                                      e: the (m + 2)^2 elements of a tile
@@ -78,9 +78,9 @@ class WinogradConv final : public ConvAlgorithm {
         variant_(variant_of(tile, isa)),
         elements_(variant_.in() * variant_.in()),
         ic_blocks_(ceil_div(shape.ic, lanes_)),
-        tiles_y_(ceil_div(shape.oh, variant_.out)),
-        tiles_x_(ceil_div(shape.ow, variant_.out)),
-        tiles_(shape.n * tiles_y_ * tiles_x_) {
+        tiles_y_(winograd_tiles(shape.oh, shape.dilation_h, variant_.out)),
+        tiles_x_(winograd_tiles(shape.ow, shape.dilation_w, variant_.out)),
+        tiles_(shape.n * shape.dilation_h * tiles_y_ * shape.dilation_w * tiles_x_) {
     choose_blocks();
   }
 
@@ -237,9 +237,11 @@ class WinogradConv final : public ConvAlgorithm {
   std::int64_t panels() const { return ceil_div(s_.oc, kPanelBlocks * lanes_); }
 
   WinogradMap map() const {
-    return {static_cast<int>(s_.ih),    static_cast<int>(s_.iw),      static_cast<int>(s_.oh),
-            static_cast<int>(s_.ow),    static_cast<int>(s_.pad_top), static_cast<int>(s_.pad_left),
-            static_cast<int>(tiles_y_), static_cast<int>(tiles_x_)};
+    return {static_cast<int>(s_.ih),         static_cast<int>(s_.iw),
+            static_cast<int>(s_.oh),         static_cast<int>(s_.ow),
+            static_cast<int>(s_.pad_top),    static_cast<int>(s_.pad_left),
+            static_cast<int>(s_.dilation_h), static_cast<int>(s_.dilation_w),
+            static_cast<int>(tiles_y_),      static_cast<int>(tiles_x_)};
   }
 
   void transform_input(const ConvArgs& args, const Plan& p, Span tiles, Span blocks,
@@ -296,7 +298,6 @@ class WinogradConv final : public ConvAlgorithm {
 const char* winograd_conv_declines(const ConvShape& s, Isa /*isa*/) {
   if (s.kh != 3 || s.kw != 3) return "the kernel is not 3x3";
   if (s.stride_h != 1 || s.stride_w != 1) return "the stride is not 1";
-  if (s.dilation_h != 1 || s.dilation_w != 1) return "it is dilated";
   if (s.groups != 1) return "it has groups";
   return nullptr;
 }

@@ -58,23 +58,51 @@ struct F2x3 {
 
 // Walks over tiles in their order.
 struct TileCursor {
-  int image, ty, tx;
+  int image, class_y, ty, class_x, tx;
   static MINI_INLINE TileCursor at(const WinogradMap& map, std::ptrdiff_t tile) {
-    const int row = static_cast<int>(tile / map.tiles_x);
-    return {row / map.tiles_y, row % map.tiles_y, static_cast<int>(tile % map.tiles_x)};
+    TileCursor c;
+    c.tx = static_cast<int>(tile % map.tiles_x);
+    tile /= map.tiles_x;
+    c.class_x = static_cast<int>(tile % map.dilation_w);
+    tile /= map.dilation_w;
+    c.ty = static_cast<int>(tile % map.tiles_y);
+    tile /= map.tiles_y;
+    c.class_y = static_cast<int>(tile % map.dilation_h);
+    c.image = static_cast<int>(tile / map.dilation_h);
+    return c;
   }
   MINI_INLINE void next(const WinogradMap& map) {
     if (++tx < map.tiles_x) return;
     tx = 0;
+    if (++class_x < map.dilation_w) return;
+    class_x = 0;
     if (++ty < map.tiles_y) return;
     ty = 0;
+    if (++class_y < map.dilation_h) return;
+    class_y = 0;
     ++image;
+  }
+  // First output of the tile.
+  template <class F>
+  MINI_INLINE int oy(const WinogradMap& map) const {
+    return ty * F::kOut * map.dilation_h + class_y;
+  }
+  template <class F>
+  MINI_INLINE int ox(const WinogradMap& map) const {
+    return tx * F::kOut * map.dilation_w + class_x;
   }
 };
 
+// Outputs of a tile that exist, from `first` on and `dilation` apart; at most kOut.
+template <class F>
+MINI_INLINE int outputs_within(int first, int dilation, int extent) {
+  const int count = dilation == 1 ? extent - first : (extent - first + dilation - 1) / dilation;
+  return count < F::kOut ? count : F::kOut;
+}
+
 // The input of one tile, B' x B, to v[e] with e = y * kIn + x.
 template <class F>
-MINI_INLINE void transform_tile(const float* x, std::ptrdiff_t row, float* v,
+MINI_INLINE void transform_tile(const float* x, std::ptrdiff_t row, std::ptrdiff_t column, float* v,
                                 std::ptrdiff_t v_element) {
   constexpr int n = F::kIn;
   Vec rows[n][n];
@@ -82,7 +110,7 @@ MINI_INLINE void transform_tile(const float* x, std::ptrdiff_t row, float* v,
   for (int i = 0; i < n; ++i) {
     Vec d[n], t[n];
 #pragma GCC unroll 8
-    for (int y = 0; y < n; ++y) d[y] = load(x + y * row + i * kLanes);
+    for (int y = 0; y < n; ++y) d[y] = load(x + y * row + i * column);
     F::input(d, t);
 #pragma GCC unroll 8
     for (int y = 0; y < n; ++y) rows[y][i] = t[y];
@@ -100,17 +128,19 @@ MINI_INLINE void transform_tile(const float* x, std::ptrdiff_t row, float* v,
 template <class F>
 [[gnu::noinline]] void copy_window(const WinogradMap& map, const float* plane, int iy, int ix,
                                    float* window) {
-  for (int y = 0; y < F::kIn; ++y) {
-    for (int x = 0; x < F::kIn; ++x, window += kLanes) {
-      const bool inside = iy + y >= 0 && iy + y < map.ih && ix + x >= 0 && ix + x < map.iw;
-      const std::ptrdiff_t pixel = std::ptrdiff_t{iy + y} * map.iw + ix + x;
+  for (int y = 0; y < F::kIn; ++y, iy += map.dilation_h) {
+    for (int i = 0, x = ix; i < F::kIn; ++i, x += map.dilation_w, window += kLanes) {
+      const bool inside = iy >= 0 && iy < map.ih && x >= 0 && x < map.iw;
+      const std::ptrdiff_t pixel = std::ptrdiff_t{iy} * map.iw + x;
       store(window, inside ? load(plane + pixel * kLanes) : zero());
     }
   }
 }
 
-template <class F>
-void transform_input(const WinogradInput& in) {
+// kDilated = false: neighbouring columns, which saves the addresses a register each.
+template <class F, bool kDilated>
+void transform_tiles(const WinogradInput& in) {
+  const std::ptrdiff_t column = (kDilated ? in.map.dilation_w : 1) * std::ptrdiff_t{kLanes};
   alignas(64) float window[F::kIn * F::kIn * kLanes];
   const std::ptrdiff_t row = std::ptrdiff_t{in.map.iw} * kLanes;
   for (int block = 0; block < in.blocks; ++block) {
@@ -118,16 +148,26 @@ void transform_input(const WinogradInput& in) {
     float* v = in.v + block * in.v_block;
     for (int t = 0; t < in.tiles; ++t, v += kLanes, tile.next(in.map)) {
       const float* plane = in.input + tile.image * in.image_stride + block * in.map.ih * row;
-      const int iy = tile.ty * F::kOut - in.map.pad_top, ix = tile.tx * F::kOut - in.map.pad_left;
-      const bool inside =
-          iy >= 0 && ix >= 0 && iy + F::kIn <= in.map.ih && ix + F::kIn <= in.map.iw;
+      const int iy = tile.oy<F>(in.map) - in.map.pad_top, ix = tile.ox<F>(in.map) - in.map.pad_left;
+      const bool inside = iy >= 0 && ix >= 0 && iy + (F::kIn - 1) * in.map.dilation_h < in.map.ih &&
+                          ix + (F::kIn - 1) * in.map.dilation_w < in.map.iw;
       if (inside) {
-        transform_tile<F>(plane + iy * row + std::ptrdiff_t{ix} * kLanes, row, v, in.v_element);
+        transform_tile<F>(plane + iy * row + std::ptrdiff_t{ix} * kLanes, in.map.dilation_h * row,
+                          column, v, in.v_element);
       } else {
         copy_window<F>(in.map, plane, iy, ix, window);
-        transform_tile<F>(window, F::kIn * kLanes, v, in.v_element);
+        transform_tile<F>(window, F::kIn * kLanes, kLanes, v, in.v_element);
       }
     }
+  }
+}
+
+template <class F>
+void transform_input(const WinogradInput& in) {
+  if (in.map.dilation_w == 1) {
+    transform_tiles<F, false>(in);
+  } else {
+    transform_tiles<F, true>(in);
   }
 }
 
@@ -177,12 +217,12 @@ struct InverseBlock {
   float* output;          // of image 0
 };
 
-// Ends the first `width` pixels of a row of a tile.
+// Ends the first `width` pixels of a row of a tile, `step` floats apart.
 template <int kCount>
 MINI_INLINE void finish_row(const ConvEpilogue& e, Vec slope, Vec (&y)[kCount], int width,
-                            const float* residual, float* output) {
+                            const float* residual, float* output, std::ptrdiff_t step) {
   if (width == kCount) {
-    finish(e, slope, y, residual, output);
+    finish(e, slope, y, residual, output, step);
     return;
   }
   alignas(64) float pixels[kCount * kLanes];
@@ -190,17 +230,17 @@ MINI_INLINE void finish_row(const ConvEpilogue& e, Vec slope, Vec (&y)[kCount], 
   for (int i = 0; i < kCount; ++i) store(pixels + i * kLanes, y[i]);
   for (int i = 0; i < width; ++i) {
     Vec pixel[1] = {load(pixels + i * kLanes)};
-    finish(e, slope, pixel, residual != nullptr ? residual + i * kLanes : nullptr,
-           output + i * kLanes);
+    finish(e, slope, pixel, residual != nullptr ? residual + i * step : nullptr, output + i * step);
   }
 }
 
 // y = A' m A of one tile, its first `height` rows and `width` columns ended at `at`.
-template <class F>
+template <class F, bool kDilated>
 MINI_INLINE void inverse_tile(const WinogradOutput& out, const InverseBlock& block,
                               const float* products, int height, int width, std::ptrdiff_t at) {
   constexpr int n = F::kIn;
-  const std::ptrdiff_t row = std::ptrdiff_t{out.map.ow} * kLanes;
+  const std::ptrdiff_t row = std::ptrdiff_t{out.map.dilation_h} * out.map.ow * kLanes;
+  const std::ptrdiff_t step = (kDilated ? out.map.dilation_w : 1) * std::ptrdiff_t{kLanes};
   Vec rows[F::kOut][n];
 #pragma GCC unroll 8
   for (int i = 0; i < n; ++i) {
@@ -220,29 +260,42 @@ MINI_INLINE void inverse_tile(const WinogradOutput& out, const InverseBlock& blo
     for (int i = 0; i < F::kOut; ++i) pixels[i] = pixels[i] + block.bias;
     const std::ptrdiff_t place = at + y * row;
     finish_row(out.epilogue, block.slope, pixels, width,
-               block.residual != nullptr ? block.residual + place : nullptr, block.output + place);
+               block.residual != nullptr ? block.residual + place : nullptr, block.output + place,
+               step);
+  }
+}
+
+// Pixels that are not neighbours are ended one by one.
+[[gnu::noinline]] void finish_stored_tile(const WinogradOutput& out, const InverseBlock& block,
+                                          int height, int width, std::ptrdiff_t at) {
+  const int runs = out.map.dilation_w == 1 ? 1 : width;
+  for (int y = 0; y < height; ++y) {
+    for (int i = 0; i < runs; ++i) {
+      const std::ptrdiff_t pixel = std::ptrdiff_t{y} * out.map.dilation_h * out.map.ow +
+                                   std::ptrdiff_t{i} * out.map.dilation_w;
+      const std::ptrdiff_t place = at + pixel * kLanes;
+      finish_stored(out.epilogue, block.residual != nullptr ? block.residual + place : nullptr,
+                    block.output + place, width / runs);
+    }
   }
 }
 
 // All tiles of one block of output channels.
-template <class F>
+template <class F, bool kDilated>
 [[gnu::noinline]] void inverse_block(const WinogradOutput& out, const float* products,
                                      const InverseBlock& block) {
   TileCursor tile = TileCursor::at(out.map, out.first_tile);
   const std::ptrdiff_t row = std::ptrdiff_t{out.map.ow} * kLanes;
   for (int t = 0; t < out.tiles; ++t, products += kLanes, tile.next(out.map)) {
-    const int oy = tile.ty * F::kOut, ox = tile.tx * F::kOut;
-    const int height = out.map.oh - oy < F::kOut ? out.map.oh - oy : F::kOut;
-    const int width = out.map.ow - ox < F::kOut ? out.map.ow - ox : F::kOut;
+    const int oy = tile.oy<F>(out.map), ox = tile.ox<F>(out.map);
+    const int height = outputs_within<F>(oy, out.map.dilation_h, out.map.oh);
+    const int width = outputs_within<F>(ox, out.map.dilation_w, out.map.ow);
+    if (height <= 0 || width <= 0) continue;  // a class with fewer tiles than the first
     const std::ptrdiff_t at =
         tile.image * out.output_image + oy * row + std::ptrdiff_t{ox} * kLanes;
-    inverse_tile<F>(out, block, products, height, width, at);
-    if (out.epilogue.kind != EpilogueKind::kOther) continue;
-    for (int y = 0; y < height; ++y) {
-      const std::ptrdiff_t place = at + y * row;
-      finish_stored(out.epilogue, block.residual != nullptr ? block.residual + place : nullptr,
-                    block.output + place, width);
-    }
+    inverse_tile<F, kDilated>(out, block, products, height, width, at);
+    if (out.epilogue.kind == EpilogueKind::kOther)
+      finish_stored_tile(out, block, height, width, at);
   }
 }
 
@@ -288,7 +341,12 @@ void transform_output(const WinogradOutput& out) {
       const InverseBlock block{load(constants.bias), load(constants.slopes),
                                out.residual != nullptr ? out.residual + offset : nullptr,
                                out.output + offset};
-      inverse_block<F>(out, out.products + (oc - first) / kLanes * products_block, block);
+      const float* products = out.products + (oc - first) / kLanes * products_block;
+      if (out.map.dilation_w == 1) {
+        inverse_block<F, false>(out, products, block);
+      } else {
+        inverse_block<F, true>(out, products, block);
+      }
     }
   }
 }

@@ -7,11 +7,13 @@
 
 namespace mini_infer {
 
-// Tiles are numbered [image][tiles_y][tiles_x]. e is an element of a transformed tile, e < (m +
-// 2)^2.
+// A kernel with dilation d meets inputs of one class modulo d only, on each axis: outputs of a tile
+// are d apart. Tiles are numbered [image][class of y][tiles_y][class of x][tiles_x]. e is an
+// element of a transformed tile, e < (m + 2)^2.
 struct WinogradMap {
   int ih, iw, oh, ow, pad_top, pad_left;
-  int tiles_y, tiles_x;
+  int dilation_h, dilation_w;
+  int tiles_y, tiles_x;  // of one class
 };
 
 // v[e][block][tile][c] = B' x B for `tiles` tiles from first_tile on. Distances in floats.

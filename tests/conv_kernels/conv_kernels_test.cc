@@ -359,6 +359,21 @@ TEST(Winograd, many_blocks_of_tiles) {
 
 TEST(Winograd, few_tiles_and_many_channels) { check_winograd(square(160, 200, 7, 3, 1, 1)); }
 
+TEST(Winograd, dilations) {
+  for (const std::int64_t dilation : {2, 3, 5, 12}) {
+    for (const std::int64_t size : {3, 7, 16, 25}) {
+      check_winograd(square(18, 33, size, 3, 1, dilation, dilation));
+    }
+    for (const ProblemOptions& options : epilogues()) {
+      check_winograd(square(5, 18, 13, 3, 1, dilation, dilation), options);
+    }
+  }
+  ConvShape uneven = square(17, 20, 23, 3, 1, 1, 2);
+  uneven.dilation_w = 1;
+  uneven.n = 2;
+  check_winograd(uneven);
+}
+
 TEST(Winograd, epilogues) {
   for (const ProblemOptions& options : epilogues())
     check_winograd(square(19, 41, 10, 3, 1, 1), options);

@@ -257,7 +257,7 @@ class Compiler {
     product.b_swapped = lies_as(b, joined(batch, n, k));
     product.b =
         arrange_in_scratch(b, product.b_swapped ? joined(batch, n, k) : joined(batch, k, n));
-    product.to = reserve(product.batch * product.m * product.n);
+    product.to = reserve(elements(joined(batch, m, n)));
     const std::int64_t to = product.to;
     program_.steps.push_back({.is_sum = false, .product = std::move(product)});
     return intermediate(joined(batch, m, n), to);

@@ -41,12 +41,20 @@ ConvShape class_shape(const ConvShape& s, std::int64_t classes) {
   return c;
 }
 
+// Most lanes of the only block of outputs would be empty.
+bool has_few_outputs(const ConvShape& s, Isa isa) {
+  return s.groups == 1 && s.oc <= kFewOutputs && 2 * s.oc <= isa_lanes(isa) &&
+         s.ic >= isa_lanes(isa) / 2 && s.kh * s.kw > 1;
+}
+
 class DirectConv final : public ConvAlgorithm {
  public:
   DirectConv(const ConvShape& shape, Isa isa)
       : s_(shape),
         lanes_(isa_lanes(isa)),
-        kernel_(simd::direct_conv_f32.get(isa)),
+        few_outputs_(has_few_outputs(shape, isa)),
+        kernel_(few_outputs_ ? simd::few_outputs_conv_f32.get(isa)
+                             : simd::direct_conv_f32.get(isa)),
         group_ic_(shape.ic / shape.groups),
         group_oc_(shape.oc / shape.groups),
         ic_blocks_(ceil_div(group_ic_, lanes_)),
@@ -63,13 +71,16 @@ class DirectConv final : public ConvAlgorithm {
     }
   }
 
-  const char* name() const noexcept override { return pixels_only_ ? "conv/1x1" : "conv/direct"; }
+  const char* name() const noexcept override {
+    return few_outputs_ ? "conv/few_outputs" : pixels_only_ ? "conv/1x1" : "conv/direct";
+  }
 
   std::size_t packed_floats() const noexcept override {
     return static_cast<std::size_t>(s_.groups * group_packed());
   }
 
   void pack(const float* w, float* packed) const noexcept override {
+    if (few_outputs_) return pack_few(w, packed);
     const std::int64_t taps = s_.kh * s_.kw;
     for (std::int64_t g = 0; g < s_.groups; ++g, w += group_oc_ * group_ic_ * taps) {
       const auto weight = [&](std::int64_t o, std::int64_t i, std::int64_t t) {
@@ -106,7 +117,22 @@ class DirectConv final : public ConvAlgorithm {
 
  private:
   std::int64_t group_packed() const {
+    if (few_outputs_) return ic_blocks_ * lanes_ * s_.kh * s_.kw * s_.oc;
     return packed_panel_floats(group_oc_, group_ic_, s_.kh * s_.kw, lanes_);
+  }
+
+  // [ic blocks][taps][oc][c]
+  void pack_few(const float* w, float* packed) const noexcept {
+    const std::int64_t taps = s_.kh * s_.kw;
+    for (std::int64_t block = 0; block < ic_blocks_; ++block) {
+      for (std::int64_t t = 0; t < taps; ++t) {
+        for (std::int64_t o = 0; o < s_.oc; ++o) {
+          for (std::int64_t c = block * lanes_; c < (block + 1) * lanes_; ++c) {
+            *packed++ = c < s_.ic ? w[(o * s_.ic + c) * taps + t] : 0.f;
+          }
+        }
+      }
+    }
   }
 
   DirectUnit unit_of(std::int64_t block, std::int64_t row_blocks) const {
@@ -212,6 +238,7 @@ class DirectConv final : public ConvAlgorithm {
 
   ConvShape s_;
   int lanes_;
+  bool few_outputs_;  // lanes are input channels
   simd::direct_conv_f32_fn* kernel_;
   std::int64_t group_ic_, group_oc_, ic_blocks_;
   bool pixels_only_;  // 1x1: output pixels are one long row

@@ -29,6 +29,8 @@ struct DirectBlock {
   ConvEpilogue epilogue;       // bias and slopes of the first output channel here
 };
 
+inline constexpr int kFewOutputs = 4;
+
 namespace simd {
 
 // The source is NCHWc.
@@ -36,6 +38,11 @@ MINI_SIMD_KERNEL(direct_conv_f32, void(const DirectBlock& block))
 // The source is planes of plain rows; a tap is an input channel and a place in the kernel;
 // channels == 1.
 MINI_SIMD_KERNEL(direct_conv_plain_f32, void(const DirectBlock& block))
+
+// The source is NCHWc; at most kFewOutputs output channels, which would leave most lanes of a block
+// empty: lanes are input channels, summed at the end.
+//   weights: [ic blocks][taps][out_channels][c], zero for channels that do not exist
+MINI_SIMD_KERNEL(few_outputs_conv_f32, void(const DirectBlock& block))
 
 }  // namespace simd
 }  // namespace mini_infer

@@ -214,6 +214,19 @@ TEST(Direct, many_blocks_of_rows) {
   check({kDirect}, square(128, 33, 41, 3, 2, 1));
 }
 
+TEST(Direct, few_outputs) {
+  for (const std::int64_t oc : {1, 2, 3, 4, 5}) {
+    for (const std::int64_t ic : {2, 8, 15, 16, 17, 40}) {
+      check({kDirect}, square(ic, oc, 11, 3, 1, 1));
+      check({kDirect}, square(ic, oc, 13, 5, 2, 2));
+    }
+  }
+  check({kDirect}, square(20, 3, 40, 9, 1, 4));
+  for (const ProblemOptions& options : epilogues()) {
+    check({kDirect}, square(18, 3, 13, 3, 1, 2, 2), options);
+  }
+}
+
 TEST(Direct, large_dilations) {
   check({kDirect}, square(18, 20, 20, 3, 1, 8, 8));
   check({kDirect}, square(18, 20, 7, 3, 1, 16, 16));

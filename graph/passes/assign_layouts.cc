@@ -25,6 +25,9 @@
 namespace mini_infer {
 namespace {
 
+// Larger values do not fit any memory; the bound keeps the sums of costs in range.
+constexpr std::size_t kMostBytes = std::size_t{1} << 40;
+
 // A node's layouts when it is labelled plain and when it is labelled blocked.
 struct Choice {
   LayoutChoice plain, blocked;
@@ -55,8 +58,11 @@ class LayoutAssigner {
   bool blockable(ValueId id) const {
     if (id == kNoValue) return false;
     const Value& value = graph_.value(id);
-    return value.dtype == DType::kFloat32 && !value.is_constant() && value.shape &&
-           value.shape->known() && value.shape->rank() >= 3;
+    if (value.dtype != DType::kFloat32 || value.is_constant() || !value.shape) return false;
+    const auto shape = value.shape->concrete();
+    if (!shape || shape->rank() < 3) return false;
+    const auto bytes = checked_bytes(value.dtype, *shape);
+    return bytes.ok() && *bytes <= kMostBytes;
   }
 
   // What the operator chooses when all inputs that can have layout `present` have it. Plain when it

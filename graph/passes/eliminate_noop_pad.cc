@@ -21,7 +21,8 @@ std::optional<Ints> pads_of(const Graph& graph, NodeId id) {
 Result<int> eliminate_noop_pad(Graph& graph, PassContext& context) {
   return rewrite_each(graph, context, "Pad", [&](NodeId id) {
     const auto pads = pads_of(graph, id);
-    if (!pads || std::any_of(pads->begin(), pads->end(), [](auto pad) { return pad != 0; })) {
+    if (!pads || graph.input(id, 0) == kNoValue ||
+        std::any_of(pads->begin(), pads->end(), [](auto pad) { return pad != 0; })) {
       return false;
     }
     bypass(graph, id, graph.input(id, 0));

@@ -15,7 +15,7 @@ constexpr double kCubic = 0.044715;
 
 // Whether `value` is kCubic times `x` to the power `exponent`.
 bool is_cubic_term(const Graph& graph, ValueId value, ValueId x, std::size_t exponent) {
-  if (value == kNoValue || !graph.only_use(value)) return false;
+  if (!only_use(graph, value)) return false;
   const Product term = product_of(graph, value);
   return term.scale_is(kCubic) && term.factors == std::vector<ValueId>(exponent, x);
 }
@@ -40,13 +40,13 @@ const char* approximation(const Graph& graph, ValueId gate, ValueId x) {
   if (!sum || sum->number != 1) return nullptr;
   if (const NodeId erf = made_only_for(graph, sum->x, "Erf"); erf != kNoNode) {
     const ValueId argument = graph.input(erf, 0);
-    if (!graph.only_use(argument)) return nullptr;
+    if (!only_use(graph, argument)) return nullptr;
     const Product product = product_of(graph, argument);
     const bool matches = product.scale_is(kSqrtHalf) && product.factors == std::vector{x};
     return matches ? "none" : nullptr;
   }
   const NodeId tanh = made_only_for(graph, sum->x, "Tanh");
-  if (tanh == kNoNode || !graph.only_use(graph.input(tanh, 0))) return nullptr;
+  if (tanh == kNoNode || !only_use(graph, graph.input(tanh, 0))) return nullptr;
   return is_tanh_argument(graph, graph.input(tanh, 0), x) ? "tanh" : nullptr;
 }
 

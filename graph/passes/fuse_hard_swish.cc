@@ -1,6 +1,9 @@
 // before:  Clip(x + 3, 0, 6) / 6 -> y              any order, * 1/6 too
 // after:   HardSigmoid(x) {alpha = 1/6, beta = 1/2} -> y
 //
+// before:  Clip(x / 6 + 1/2, 0, 1)                 also Clip((x + 3) / 6, 0, 1) and Clip(x / 5 +
+// 1/2, 0, 1) after:   HardSigmoid(x) {alpha = 1/6 or 1/5, beta = 1/2}
+//
 // before:  x * HardSigmoid(x) {1/6, 1/2}           x * Clip(x + 3, 0, 6) / 6, any order and nesting
 // after:   HardSwish(x)
 // when:    nothing between has another use
@@ -44,6 +47,30 @@ bool fuse_sigmoid(Graph& graph, NodeId id) {
   return true;
 }
 
+bool fuse_clip(Graph& graph, NodeId id) {
+  const auto bounds = activation_of(graph, id);
+  if (!bounds || bounds->params != Floats{0.f, 1.f}) return false;
+  // (x + shift) * scale, or x * scale + shift
+  const ValueId argument = graph.input(id, 0);
+  if (!only_use(graph, argument)) return false;
+  Product product = product_of(graph, argument);
+  auto sum = product.factors.size() == 1 ? shifted(graph, product.factors[0]) : std::nullopt;
+  if (!sum) return false;
+  if (product.scale == 1) {
+    if (!only_use(graph, sum->x)) return false;
+    product = product_of(graph, sum->x);
+    if (product.factors.size() != 1) return false;
+    sum->x = product.factors[0];
+  } else {
+    sum->number *= product.scale;
+  }
+  const bool known = product.scale_is(kSixth) || product.scale_is(0.2);
+  if (!known || std::abs(sum->number - 0.5) > 1e-3) return false;
+  replace_node(graph, id, "HardSigmoid", {sum->x},
+               {{"alpha", static_cast<float>(product.scale)}, {"beta", 0.5f}});
+  return true;
+}
+
 bool fuse_swish(Graph& graph, NodeId id, std::string_view domain) {
   const Product product = product_of(graph, graph.output(id));
   if (product.factors.size() != 2) return false;
@@ -69,6 +96,7 @@ Result<int> fuse_hard_swish(Graph& graph, PassContext& context) {
   }
   if (graph.opset() >= 6) {
     count += rewrite_products(graph, context, [&](NodeId id) { return fuse_sigmoid(graph, id); });
+    count += rewrite_each(graph, context, "Clip", [&](NodeId id) { return fuse_clip(graph, id); });
   }
   return count;
 }

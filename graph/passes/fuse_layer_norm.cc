@@ -63,7 +63,7 @@ std::optional<Match> normalised(const Graph& graph, NodeId div) {
   const NodeId mean = sum ? made_only_for(graph, sum->x, "ReduceMean") : kNoNode;
   if (!input || mean == kNoNode || mean_axis(graph, mean) != input->axis) return std::nullopt;
   const ValueId squared = graph.input(mean, 0);
-  if (!graph.only_use(squared)) return std::nullopt;
+  if (!only_use(graph, squared)) return std::nullopt;
   const Product square = product_of(graph, squared);
   if (!square.scale_is(1) || square.factors.size() != 2 || square.factors[0] != square.factors[1]) {
     return std::nullopt;
@@ -90,7 +90,7 @@ struct Follower {
   Tensor parameter;
 };
 Follower follower(const Graph& graph, ValueId value, std::string_view type, const Shape& last) {
-  if (!graph.only_use(value)) return {};
+  if (!only_use(graph, value)) return {};
   const NodeId user = graph.value(value).users[0];
   if (!graph.node(user).is(type)) return {};
   const ValueId operand = other_input(graph, user, value);

@@ -13,6 +13,9 @@
 namespace mini_infer {
 namespace {
 
+// Larger paddings are those of a broken file.
+constexpr std::int64_t kMostPadding = 1 << 20;
+
 struct Padding {
   Ints begin, end;  // spatial
   double value = 0;
@@ -52,7 +55,8 @@ std::optional<Padding> padding_of(const Graph& graph, NodeId pad) {
   }
   for (std::size_t i = 0; i < *rank; ++i) {
     const std::int64_t begin = (*pads)[i], end = (*pads)[*rank + i];
-    if (begin < 0 || end < 0 || (i < 2 && begin + end != 0)) return std::nullopt;
+    if (begin < 0 || end < 0 || begin > kMostPadding || end > kMostPadding) return std::nullopt;
+    if (i < 2 && begin + end != 0) return std::nullopt;
     if (i < 2) continue;
     padding.begin.push_back(begin);
     padding.end.push_back(end);
@@ -67,7 +71,9 @@ std::optional<Ints> window_pads(const Graph& graph, NodeId id, std::size_t spati
   if (auto_pad != "NOTSET" && auto_pad != "VALID") return std::nullopt;
   Ints pads = auto_pad == "VALID" ? Ints() : node.ints("pads");
   if (pads.empty()) pads.assign(2 * spatial, 0);
-  return pads.size() == 2 * spatial ? std::optional(pads) : std::nullopt;
+  const bool sane = std::all_of(pads.begin(), pads.end(),
+                                [](auto pad) { return pad >= 0 && pad <= kMostPadding; });
+  return sane && pads.size() == 2 * spatial ? std::optional(pads) : std::nullopt;
 }
 
 // Whether the padding may be the window's own.

@@ -35,7 +35,7 @@ struct Slope {
 };
 
 std::optional<Slope> slope_of(const Graph& graph, ValueId p, ValueId x) {
-  if (!graph.only_use(p)) return std::nullopt;
+  if (!only_use(graph, p)) return std::nullopt;
   Product product = product_of(graph, p);
   Slope slope{.number = product.scale};
   bool found = false;

@@ -9,7 +9,7 @@ namespace mini_infer {
 namespace {
 
 bool is_reshape(const Graph& graph, NodeId id) {
-  if (id == kNoNode || !graph.node(id).domain.empty()) return false;
+  if (id == kNoNode || !graph.node(id).domain.empty() || graph.output(id) == kNoValue) return false;
   const std::string& type = graph.node(id).op_type;
   return type == "Reshape" || type == "Flatten" || type == "Squeeze" || type == "Unsqueeze";
 }

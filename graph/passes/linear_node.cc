@@ -90,7 +90,7 @@ std::optional<LinearNode> linear_node(const Graph& graph, NodeId id) {
   const Shape& w = weights->shape();
   if (*kind == Kind::kGemm || *kind == Kind::kMatMul) return matrix_node(graph, id, *kind, w);
   const std::int64_t group = integer(graph, id, "group", 1);
-  if (w.rank() < 3 || group < 1 || w[0] % group != 0) return std::nullopt;
+  if (w.rank() < 3 || w[0] < 1 || group < 1 || w[0] % group != 0) return std::nullopt;
   const std::int64_t channels = *kind == Kind::kConv ? w[0] : w[1] * group;
   return LinearNode{.id = id,
                     .kind = *kind,
@@ -100,8 +100,9 @@ std::optional<LinearNode> linear_node(const Graph& graph, NodeId id) {
 }
 
 std::optional<LinearNode> linear_node_only_for(const Graph& graph, ValueId value) {
-  if (value == kNoValue || !graph.only_use(value)) return std::nullopt;
-  return linear_node(graph, graph.producer(value));
+  if (!only_use(graph, value)) return std::nullopt;
+  const NodeId id = graph.producer(value);
+  return id != kNoNode && graph.output(id) == value ? linear_node(graph, id) : std::nullopt;
 }
 
 std::optional<std::vector<double>> bias_of(const Graph& graph, const LinearNode& linear) {

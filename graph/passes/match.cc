@@ -129,8 +129,7 @@ std::optional<std::size_t> normal_axis(std::int64_t axis, std::size_t rank) {
 
 NodeId made_only_for(const Graph& graph, ValueId value, std::string_view op_type,
                      std::string_view domain) {
-  return value != kNoValue && graph.only_use(value) ? made_by(graph, value, op_type, domain)
-                                                    : kNoNode;
+  return only_use(graph, value) ? made_by(graph, value, op_type, domain) : kNoNode;
 }
 
 ValueId other_input(const Graph& graph, NodeId node, ValueId value) {

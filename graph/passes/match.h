@@ -27,7 +27,9 @@ int rewrite_each(Graph& graph, PassContext& context, std::string_view op_type, F
   int count = 0;
   for (const NodeId id : nodes_in_order(graph, op_type, domain)) {
     if (context.rewrites_left <= 0) break;
-    if (!graph.alive(id) || !graph.node(id).is(op_type, domain) || !rewrite(id)) continue;
+    const bool valid =
+        graph.alive(id) && graph.node(id).is(op_type, domain) && graph.output(id) != kNoValue;
+    if (!valid || !rewrite(id)) continue;
     --context.rewrites_left;
     ++count;
   }
@@ -78,10 +80,16 @@ bool has_internal(const PassContext& context, std::string_view op_type);
 // Negative axes count from the end; no value when out of range.
 std::optional<std::size_t> normal_axis(std::int64_t axis, std::size_t rank);
 
-// A node of that type that makes `value`, for use in nested patterns: kNoNode in, kNoNode out.
+// A node of that type whose first output is `value`, for use in nested patterns: kNoValue in,
+// kNoNode out.
 inline NodeId made_by(const Graph& graph, ValueId value, std::string_view op_type,
                       std::string_view domain = "") {
-  return value == kNoValue ? kNoNode : graph.producer_of_type(value, op_type, domain);
+  const NodeId id = graph.producer_of_type(value, op_type, domain);
+  return id != kNoNode && graph.output(id) == value ? id : kNoNode;
+}
+// Graph::only_use, false for kNoValue.
+inline bool only_use(const Graph& graph, ValueId value) {
+  return value != kNoValue && graph.only_use(value);
 }
 // The same, and `value` has no other use: the node may vanish.
 NodeId made_only_for(const Graph& graph, ValueId value, std::string_view op_type,

@@ -11,7 +11,7 @@ constexpr std::size_t kMostFactors = 8;
 void collect(const Graph& graph, ValueId value, bool root, Product& product) {
   const NodeId id = graph.producer(value);
   const bool inside = id != kNoNode && graph.node(id).domain.empty() &&
-                      (root || graph.only_use(value)) && product.factors.size() < kMostFactors;
+                      (root || only_use(graph, value)) && product.factors.size() < kMostFactors;
   const std::string type = inside ? graph.node(id).op_type : "";
   const auto operand = inside ? scalar_operand(graph, id) : std::nullopt;
   if (type == "Neg") {
@@ -47,7 +47,7 @@ Product product_of(const Graph& graph, ValueId root) {
 }
 
 std::optional<Shifted> shifted(const Graph& graph, ValueId value) {
-  if (value == kNoValue || !graph.only_use(value)) return std::nullopt;
+  if (!only_use(graph, value)) return std::nullopt;
   const NodeId add = made_by(graph, value, "Add"), sub = made_by(graph, value, "Sub");
   const NodeId id = add != kNoNode ? add : sub;
   const auto operand = id != kNoNode ? scalar_operand(graph, id) : std::nullopt;

@@ -60,6 +60,18 @@ TEST_F(FusePatterns, HardSigmoidFromClip) {
   const ValueId gate = op("Clip", {op("Add", {x, c(3)}), c(0), c(6)});
   expect(fuse_hard_swish, "HardSigmoid", op("Div", {gate, c(6)}));
 }
+TEST_F(FusePatterns, HardSigmoidFromClipToOne) {
+  const ValueId scaled = op("Add", {op("Mul", {x, c(0.2)}), c(0.5)});
+  expect(fuse_hard_swish, "HardSigmoid", op("Clip", {scaled, c(0), c(1)}));
+}
+TEST_F(FusePatterns, HardSwishFromClipToOne) {
+  const ValueId gate = op("Clip", {op("Div", {op("Add", {x, c(3)}), c(6)}), c(0), c(1)});
+  b.output(op("Mul", {gate, x}));
+  const Graph before = b.graph();
+  run_stage(b.graph(), PassStage::kLoad);
+  EXPECT_EQ(ops_of(b.graph()), "*HardSwish");
+  expect_same_results(before, b.graph(), {{2, 4, 6, 6}});
+}
 TEST_F(FusePatterns, HardSwishNeedsItsNumbers) {
   const auto gate = [&](double shift, double most) {
     return op("Clip", {op("Add", {x, c(shift)}), c(0), c(most)});

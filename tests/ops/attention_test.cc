@@ -99,5 +99,99 @@ TEST(RotaryEmbedding, TurnsPairs) {
               HasSubstr("outside the cache of 2 rows"));
 }
 
+// The result of ONNX's Attention, as doubles.
+std::vector<double> plain_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                                    std::int64_t heads, const Tensor& mask, bool causal) {
+  const auto outputs = outputs_of({.type = "Attention",
+                                   .inputs = {q, k, v, mask},
+                                   .attributes = {{"q_num_heads", heads},
+                                                  {"kv_num_heads", heads},
+                                                  {"is_causal", std::int64_t{causal}}},
+                                   .opset = 23});
+  return outputs.empty() ? std::vector<double>{} : doubles(outputs[0]);
+}
+
+Tensor plus_bias(const Tensor& x, const Tensor& bias, std::int64_t first) {
+  const auto values =
+      tabulate(x.shape(), [&](const Index& i) { return at(x, i) + at(bias, {first + i[2]}); });
+  return floats(x.shape(), std::vector<float>(values.begin(), values.end()));
+}
+
+TEST(MultiHeadAttention, AddsBiasAndMasksPadding) {
+  const Tensor q = random_floats({2, 5, 12}), k = random_floats({2, 7, 12}, -1, 1, 2);
+  const Tensor v = random_floats({2, 7, 6}, -1, 1, 3), bias = random_floats({30}, -1, 1, 4);
+  const Tensor score_bias = random_floats({1, 3, 5, 7}, -1, 1, 5);
+  std::vector<std::int32_t> padding(14, 1);
+  padding[5] = padding[6] = padding[7] = 0;
+  // The same mask as numbers for every head and row.
+  const auto mask = tabulate({2, 3, 5, 7}, [&](const Index& i) {
+    const bool counts = padding[static_cast<std::size_t>(i[0] * 7 + i[3])] != 0;
+    return at(score_bias, {0, i[1], i[2], i[3]}) + (counts ? 0 : -10000);
+  });
+  const auto expected =
+      plain_attention(plus_bias(q, bias, 0), plus_bias(k, bias, 12), plus_bias(v, bias, 24), 3,
+                      floats({2, 3, 5, 7}, std::vector<float>(mask.begin(), mask.end())), false);
+  expect_op({.type = "MultiHeadAttention",
+             .inputs = {q, k, v, bias, Tensor::from<std::int32_t>({2, 7}, padding), score_bias},
+             .attributes = {{"num_heads", std::int64_t{3}}},
+             .opset = 1,
+             .domain = "com.microsoft"},
+            {2, 5, 6}, expected, {.absolute = 2e-5});
+}
+
+TEST(MultiHeadAttention, AppendsToThePast) {
+  const Tensor q = random_floats({1, 2, 8}), k = random_floats({1, 2, 8}, -1, 1, 2);
+  const Tensor past = random_floats({1, 2, 3, 4}, -1, 1, 3);
+  const auto run = outputs_of(
+      {.type = "MultiHeadAttention",
+       .inputs = {q, k, k, Tensor(), Tensor(), Tensor(), past, past},
+       .attributes = {{"num_heads", std::int64_t{2}}, {"unidirectional", std::int64_t{1}}},
+       .opset = 1,
+       .domain = "com.microsoft",
+       .outputs = 3});
+  const auto plain = outputs_of({.type = "Attention",
+                                 .inputs = {q, k, k, Tensor(), past, past},
+                                 .attributes = {{"q_num_heads", std::int64_t{2}},
+                                                {"kv_num_heads", std::int64_t{2}},
+                                                {"is_causal", std::int64_t{1}}},
+                                 .opset = 23,
+                                 .outputs = 3});
+  ASSERT_EQ(run.size(), 3u);
+  ASSERT_EQ(plain.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(run[i].shape(), plain[i].shape());
+    EXPECT_TRUE(close(run[i], doubles(plain[i]), {.absolute = 1e-6}));
+  }
+}
+
+TEST(PackedAttention, ProjectsThenAttends) {
+  const Tensor x = random_floats({2, 5, 6}), weights = random_floats({6, 24}, -1, 1, 2);
+  const Tensor bias = random_floats({24}, -1, 1, 3);
+  const auto project = [&](std::int64_t first) {
+    const auto values = tabulate({2, 5, 8}, [&](const Index& o) {
+      double sum = at(bias, {first + o[2]});
+      for (std::int64_t i = 0; i < 6; ++i) {
+        sum += at(x, {o[0], o[1], i}) * at(weights, {i, first + o[2]});
+      }
+      return sum;
+    });
+    return floats({2, 5, 8}, std::vector<float>(values.begin(), values.end()));
+  };
+  // Two keys count in batch 0, all five in batch 1.
+  const auto mask = tabulate(
+      {2, 1, 1, 5}, [](const Index& i) { return i[0] == 0 && i[3] >= 2 ? -10000.0 : 0.0; });
+  const auto expected =
+      plain_attention(project(0), project(8), project(16), 2,
+                      floats({2, 1, 1, 5}, std::vector<float>(mask.begin(), mask.end())), false);
+  OpCase op{.type = "Attention",
+            .inputs = {x, weights, bias, Tensor::from<std::int32_t>({2}, {2, 5})},
+            .attributes = {{"num_heads", std::int64_t{2}}},
+            .opset = 1,
+            .domain = "com.microsoft"};
+  expect_op(op, {2, 5, 8}, expected, {.absolute = 2e-5});
+  op.constants = {1};
+  expect_op(op, {2, 5, 8}, expected, {.absolute = 2e-5});
+}
+
 }  // namespace
 }  // namespace mini_infer

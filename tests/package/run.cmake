@@ -18,7 +18,7 @@ if(NOT readme MATCHES "```cpp\n([^`]*)```")
   message(FATAL_ERROR "README.md has no ```cpp block")
 endif()
 set(example "${CMAKE_MATCH_1}")
-string(REGEX REPLACE "\n[ \t]*\n" "\n" lines "${example}")
+string(REPLACE ";" "," lines "${example}")  # a list of lines must not split at semicolons
 string(REGEX MATCHALL "[^\n]+\n" lines "${lines}")
 list(LENGTH lines count)
 if(count GREATER 10)

@@ -185,8 +185,8 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
          .plan = AttentionPlan(p, c.threads(), c.isa())};
   if (constant) {
     const auto floats = static_cast<std::size_t>(packed_b_floats(width, h.all(), c.isa()));
-    w.packed =
-        c.packed(kWeights, c.with_isa("packed_attention_b"), floats * sizeof(float), [&](std::byte* out) {
+    w.packed = c.packed(
+        kWeights, c.with_isa("packed_attention_b"), floats * sizeof(float), [&](std::byte* out) {
           pack_b({.data = c.constant(kWeights)->data<float>(), .row_stride = h.all()}, width,
                  h.all(), reinterpret_cast<float*>(out), c.isa());
         });

@@ -193,5 +193,20 @@ TEST(PackedAttention, ProjectsThenAttends) {
   expect_op(op, {2, 5, 8}, expected, {.absolute = 2e-5});
 }
 
+TEST(EmbedLayerNormalization, NormalisesTheSumOfEmbeddings) {
+  const Tensor ids = Tensor::from<std::int32_t>({1, 2}, {1, 0});
+  const Tensor words = floats({2, 2}, {1, 3, 5, 1}), positions = floats({2, 2}, {0, 0, 1, 1});
+  const Tensor gamma = floats({2}, {2, 3}), beta = floats({2}, {0, 1});
+  OpCase op{.type = "EmbedLayerNormalization",
+            .inputs = {ids, Tensor(), words, positions, Tensor(), gamma, beta},
+            .opset = 1,
+            .domain = "com.microsoft",
+            .outputs = 2};
+  // Sums [5,1] and [2,4]: two numbers always become +-1.
+  expect_op(op, {1, 2, 2}, {2, -2, -2, 4}, {.absolute = 1e-5});
+  op.inputs[0] = Tensor::from<std::int32_t>({1, 2}, {1, 2});
+  EXPECT_THAT(error_of(op), HasSubstr("row 2 at position 1 is outside the 2 rows of input 2"));
+}
+
 }  // namespace
 }  // namespace mini_infer

@@ -39,7 +39,10 @@ double clip(double x, double low, double high) { return x < low ? low : x > high
 
 Result<FusedActivation> read_activation(const AttributeReader& node) {
   const std::string name = node.string("activation", "");
-  const Floats params = node.floats("activation_params");
+  Floats params = node.floats("activation_params");
+  if (params.empty() && node.has("activation_alpha")) {  // FusedGemm of com.microsoft
+    params = {node.number("activation_alpha", 0.f), node.number("activation_beta", 0.f)};
+  }
   MINI_TRY(Status(node.status()));
   FusedActivation result;
   if (name == "PRelu") {

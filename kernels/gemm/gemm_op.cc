@@ -1,4 +1,4 @@
-// Gemm, and FusedGemm of mini-infer itself:
+// Gemm, and FusedGemm of com.microsoft and of mini-infer itself:
 //   y = activation(alpha * a' b' + beta * c), a' and b' transposed where transA and transB say so.
 // onnx.ai/onnx/operators/onnx__Gemm.html
 //
@@ -65,5 +65,11 @@ MINI_DEFINE_OP(FusedGemm, {.domain = kInternalDomain,
                            .since = {1},
                            .infer = infer,
                            .prepare = prepare})
+
+MINI_DEFINE_OP(MicrosoftFusedGemm, {.domain = "com.microsoft",
+                                    .type = "FusedGemm",
+                                    .since = {1},
+                                    .infer = infer,
+                                    .prepare = prepare})
 
 }  // namespace mini_infer

@@ -95,7 +95,12 @@ Result<Product> read_product(const Shape& a, OperandOrder a_order, const Shape& 
   const auto a_axes = ordered_axes(a.rank(), a_order, true);
   const auto b_axes = ordered_axes(b.rank(), b_order, false);
   const Shape batch = *broadcast(stack_shape(a, a_axes), stack_shape(b, b_axes));
+  constexpr std::int64_t kMostProducts = 1 << 26;
   Product p{.batch = batch.elements()};
+  if (p.batch > kMostProducts) {
+    return error(Code::kResourceExhausted, "a stack of ", p.batch, " matrix products (at most ",
+                 kMostProducts, ")");
+  }
   p.a = stack_of(a, a_axes, batch);
   p.b = stack_of(b, b_axes, batch);
   p.m = p.a.rows;

@@ -34,8 +34,9 @@ void pool_rows(const PoolGeometry& g, const RowPool& pool, const Plane& plane, R
 }  // namespace
 
 bool takes_row_pool(const PrepareContext& c, const PoolGeometry& g) {
-  return c.dtype(0) == DType::kFloat32 && g.in[0] == 1 && g.out[0] == 1 && g.kernel[0] == 1 &&
-         g.in_plane() > 0;
+  constexpr std::int64_t kMostOutputs = 1 << 26;  // a sane plane; factors are kept for each output
+  return g.out_plane() <= kMostOutputs && c.dtype(0) == DType::kFloat32 && g.in[0] == 1 &&
+         g.out[0] == 1 && g.kernel[0] == 1 && g.in_plane() > 0;
 }
 
 PreparedKernel make_row_pool(const PrepareContext& c, const PoolGeometry& g, RowPool pool,

@@ -206,6 +206,15 @@ TEST(Gemm, of_all_attributes) {
   }
 }
 
+TEST(Gemm, activates_as_microsoft_says) {
+  expect_op({.type = "FusedGemm",
+             .inputs = {floats({1, 2}, {1, 2}), floats({2, 2}, {3, -3, 4, -4})},
+             .attributes = {{"activation", std::string("LeakyRelu")}, {"activation_alpha", 0.5f}},
+             .opset = 1,
+             .domain = "com.microsoft"},
+            {1, 2}, {11, -5.5});
+}
+
 TEST(Gemm, of_doubles) {
   const Tensor a = Tensor::from<double>({1, 2}, {1, 2}), b = Tensor::from<double>({2, 1}, {3, 4});
   expect_op({.type = "Gemm", .inputs = {a, b}}, {1, 1}, {11});

@@ -88,6 +88,36 @@ struct UpdateTuples {
   }
 };
 
+// Constant tuples, checked and reckoned beforehand; neighbours that are written to neighbours make
+// one segment, so that x[..., a:b, :] = u is a few copies.
+struct UpdateSegments {
+  struct Segment {
+    std::int64_t to, from, count;
+  };
+  std::vector<Segment> segments;
+
+  Status check(const KernelContext&) const { return ok(); }
+  template <class T, class Combine>
+  void operator()(const KernelContext&, T* y, const T* updates, Combine combine) const {
+    for (const Segment& s : segments) {
+      for (std::int64_t i = 0; i < s.count; ++i) combine(y[s.to + i], updates[s.from + i]);
+    }
+  }
+};
+
+UpdateSegments make_segments(const TupleGrid& grid, const void* indices, DType dtype) {
+  UpdateSegments out;
+  for (std::int64_t i = 0; i < grid.count; ++i) {
+    const std::int64_t to = grid.place(i, indices, dtype);
+    if (!out.segments.empty() && out.segments.back().to + out.segments.back().count == to) {
+      out.segments.back().count += grid.run;
+    } else {
+      out.segments.push_back({to, i * grid.run, grid.run});
+    }
+  }
+  return out;
+}
+
 Result<Reduction> checked_reduction(const PrepareContext& c) {
   MINI_TRY(expect_indices(c.dtype(1), "indices"));
   if (c.dtype(2) != c.dtype(0)) {
@@ -118,6 +148,11 @@ Result<PreparedKernel> prepare_nd(PrepareContext& c) {
   if (c.shape(2).elements() != grid.count * grid.run) {
     return invalid_model("updates ", c.shape(2), " do not fit data ", c.shape(0), " and indices ",
                          c.shape(1));
+  }
+  if (const Tensor* indices = c.constant(1); indices != nullptr) {
+    MINI_TRY(check_tuples(grid, indices->data(), c.dtype(1)));
+    return scatter_kernel(c, "scatter_nd/segments", reduction,
+                          make_segments(grid, indices->data(), c.dtype(1)));
   }
   return scatter_kernel(c, "scatter_nd", reduction, UpdateTuples{grid, c.dtype(1)});
 }

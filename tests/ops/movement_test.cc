@@ -398,6 +398,21 @@ TEST(ScatterElements, ReducesInOrder) {
   }
 }
 
+TEST(ScatterND, ConstantTuplesAreSegments) {
+  const Tensor x = random_floats({3, 4}), updates = random_floats({5}, -1, 1, 2);
+  OpCase op{.type = "ScatterND",
+            .inputs = {x, int64s({5, 2}, {0, 1, 0, 2, 2, 3, 1, 0, 0, 2}), updates}};
+  std::vector<double> expected = doubles(x);
+  const std::vector<double> u = doubles(updates);
+  expected[1] = u[0];
+  expected[11] = u[2];
+  expected[4] = u[3];
+  expected[2] = u[4];  // the later of two
+  expect_op(op, {3, 4}, expected);
+  op.constants = {1};
+  expect_op(op, {3, 4}, expected);
+}
+
 TEST(TopK, BreaksTiesByIndex) {
   const OpCase op{.type = "TopK",
                   .inputs = {floats({2, 5}, {1, 3, 3, 2, 3, 0, 0, 0, 0, 0}), int64s({1}, {3})},

@@ -79,7 +79,8 @@ Result<Part> part_of(const PrepareContext& c, std::size_t input, std::size_t pas
   r.row_stride = heads * r.size;
   if (past_input != 0 && c.has_input(past_input)) {
     const Shape& past = c.shape(past_input);
-    if (past.rank() != 4 || past != Shape{batches, heads, past[2], r.size}) {
+    if (past.rank() != 4 || past != Shape{batches, heads, past[2], r.size} ||
+        c.dtype(past_input) != DType::kFloat32) {
       return invalid_model("past of shape ", past, " does not fit input ", input, " of ", x);
     }
     r.first = past[2];

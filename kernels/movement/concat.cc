@@ -104,10 +104,15 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
   std::vector<Part> parts;
   std::int64_t offset = 0;
   for (std::size_t i = 0; i < c.input_count(); ++i) {
+    if (c.dtype(i) != c.dtype(0)) {
+      return invalid_model("input ", i, " is ", dtype_name(c.dtype(i)), ", input 0 is ",
+                           dtype_name(c.dtype(0)));
+    }
     const std::int64_t run = run_of(c.shape(i));
     parts.push_back(part_of(outer, run, row, offset));
     offset += run;
   }
+  if (offset != row) return invalid_model("the inputs do not add up to the output ", out);
   return concat_kernel(c, std::move(parts), outer == 1);
 }
 

@@ -66,6 +66,8 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
   if (c.dtype(2) != DType::kBool || c.shape(2).elements() != 1) {
     return invalid_model("training_mode must be one bool");
   }
+  if (c.has_input(1) && c.shape(1).elements() != 1)
+    return invalid_model("ratio must be one number");
   const auto seed = static_cast<std::uint32_t>(c.integer("seed", 0));
   const bool known = dispatch_dtype(c.dtype(0), [&]<class T>() {
     kernel.run = [keep_all = kernel.run, count, seed,

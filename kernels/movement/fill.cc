@@ -107,6 +107,12 @@ Status infer_range(InferContext& c) {
 
 Result<PreparedKernel> prepare_range(PrepareContext& c) {
   MINI_TRY_ASSIGN(const Shape out, known_output(c));
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (c.shape(i).elements() != 1 || c.dtype(i) != c.dtype(0)) {
+      return invalid_model("input ", i, " of Range is ", dtype_name(c.dtype(i)), c.shape(i),
+                           "; all must be one number of one dtype");
+    }
+  }
   PreparedKernel kernel;
   kernel.name = "range";
   const bool known = dispatch_dtype(c.dtype(0), [&]<class T>() {

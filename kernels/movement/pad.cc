@@ -251,8 +251,9 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
   MINI_TRY_ASSIGN(Shape out, known_output(c));
   MINI_TRY_ASSIGN(const Mode mode, mode_of(c));
   MINI_TRY_ASSIGN(Pads pads, pads_of(c));
-  if (c.has_input(2) && c.shape(2).elements() != 1) {
-    return invalid_model("constant_value has shape ", c.shape(2), "; it must be one element");
+  if (c.has_input(2) && (c.shape(2).elements() != 1 || c.dtype(2) != c.dtype(0))) {
+    return invalid_model("constant_value is ", dtype_name(c.dtype(2)), c.shape(2),
+                         "; it must be one ", dtype_name(c.dtype(0)));
   }
   Shape x = c.shape(0);
   if (c.layout(0) == Layout::kBlocked) {

@@ -3,7 +3,7 @@
 # Models whose outputs are not those of the reference within the tolerance, each with why. The test fails when the list is not exactly the set that
 # fails: who repairs one takes it out.
 set(known_models
-  # onnxruntime's float32 sums over planes of 640,000 elements in InstanceNormalization; ours are in double (DESIGN.md, "Numbers")
+  # the reference itself is off: in double the worst pixel is 110.737, ours 110.718, the reference's 110.946 (DESIGN.md, "Numbers")
   fns_candy_no_opset fns_candy_winml
   # 59 dynamic quantisations, each of which turns a difference of one unit in the last place into one of a quantum now and then (DESIGN.md, "Numbers")
   yolov8n_int8_dynamic_320)

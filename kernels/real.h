@@ -5,6 +5,8 @@
 
 #include <type_traits>
 
+#include "graph/ir/constants.h"
+
 namespace mini_infer {
 
 template <class T>
@@ -31,22 +33,14 @@ T from_real(double value) {
 // Calls f.template operator()<T>() with the C++ type of a floating dtype; false for other dtypes.
 template <class F>
 bool dispatch_floating(DType dtype, F&& f) {
-  switch (dtype) {
-    case DType::kFloat32:
-      f.template operator()<float>();
-      return true;
-    case DType::kFloat64:
-      f.template operator()<double>();
-      return true;
-    case DType::kFloat16:
-      f.template operator()<Float16>();
-      return true;
-    case DType::kBFloat16:
-      f.template operator()<BFloat16>();
-      return true;
-    default:
-      return false;
-  }
+  bool floating = false;
+  dispatch_dtype(dtype, [&]<class T>() {
+    if constexpr (!std::is_integral_v<T>) {
+      f.template operator()<T>();
+      floating = true;
+    }
+  });
+  return floating;
 }
 
 }  // namespace mini_infer

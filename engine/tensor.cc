@@ -10,6 +10,10 @@
 
 #include "graph/ir/sequence.h"
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 namespace mini_infer {
 namespace {
 
@@ -46,6 +50,7 @@ const DTypeRow* find_row(DType dtype) {
 }
 
 constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kHugePage = 2 << 20;
 
 // Elements that are objects: strings and sequences of tensors.
 bool has_objects(DType dtype) { return dtype == DType::kString || dtype == kSequence; }
@@ -59,8 +64,13 @@ std::shared_ptr<void> allocate_objects(std::int64_t count) {
 std::shared_ptr<void> allocate_bytes(std::size_t bytes) {
   // A multiple of the alignment, and room for a vector that ends past the last element.
   const std::size_t rounded = (bytes / kAlignment + 1) * kAlignment;
-  void* data = std::aligned_alloc(kAlignment, rounded);
+  const bool huge = rounded >= kHugePage;
+  void* data = std::aligned_alloc(huge ? kHugePage : kAlignment, rounded);
   if (data == nullptr) throw std::bad_alloc();
+#if defined(__linux__)
+  // Weights and arenas are read in strides that leave a page at every step.
+  if (huge) ::madvise(data, rounded / kHugePage * kHugePage, MADV_HUGEPAGE);
+#endif
   return {data, [](void* p) { std::free(p); }};
 }
 

@@ -10,10 +10,10 @@ namespace {
 
 // Blocking. A block of A (mc x kc) stays in the L2 cache while panels of B (kc x nr) pass by; where
 // B is packed while running, a chunk of it (kc x nc) stays there too.
-constexpr std::int64_t kMaxDepth = 512;              // kc
-constexpr std::int64_t kBlockOfA = 64 * 1024;        // floats
-constexpr std::int64_t kBlockOfB = 128 * 1024;       // floats
-constexpr std::int64_t kMacsForThread = 128 * 1024;  // less is not worth waking a thread
+constexpr std::int64_t kLeastDepth = 256, kMaxDepth = 1024;  // kc
+constexpr std::int64_t kBlockOfA = 160 * 1024;               // floats
+constexpr std::int64_t kBlockOfB = 128 * 1024;               // floats
+constexpr std::int64_t kMacsForThread = 128 * 1024;          // less is not worth waking a thread
 constexpr std::int64_t kPanelsInPlace = 12, kPanelsInPlaceAliased = 2;
 constexpr std::int64_t kFloatsPerLine = 16;
 
@@ -202,9 +202,14 @@ void choose_blocks(GemmPlan& plan) {
   const GemmShape& s = plan.shape;
   const std::int64_t m = std::max<std::int64_t>(s.m, 1), n = std::max<std::int64_t>(s.n, 1);
   const std::int64_t k = std::max<std::int64_t>(s.k, 1);
-  plan.kc = ceil_div(k, ceil_div(k, kMaxDepth));
-  plan.mc = std::max<std::int64_t>(kBlockOfA / plan.kc / plan.mr, 1) * plan.mr;
-  plan.mc = std::min(plan.mc, round_up(m, plan.mr));
+  // All rows in one block read B once; where they cannot be, deep blocks read and write C less
+  // often.
+  const std::int64_t row_panels = ceil_div(m, plan.mr), rows = row_panels * plan.mr;
+  std::int64_t depth = kBlockOfA / rows;
+  if (depth < kLeastDepth) depth = kLeastDepth * 2;
+  plan.kc = ceil_div(k, ceil_div(k, std::min(depth, kMaxDepth)));
+  const std::int64_t most_panels = std::max<std::int64_t>(kBlockOfA / plan.kc / plan.mr, 1);
+  plan.mc = ceil_div(row_panels, ceil_div(row_panels, most_panels)) * plan.mr;
   const std::int64_t all_columns = round_up(n, plan.nr);
   plan.nc = all_columns;
   std::int64_t columns_packed = 0;

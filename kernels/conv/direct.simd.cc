@@ -14,6 +14,7 @@ struct TilePlace {
   const ChannelConstants* constants;
   const float* residual;
   float* output;
+  WeightsAhead ahead;
 };
 
 using TileFn = void(const DirectBlock&, const TilePlace&);
@@ -47,6 +48,7 @@ template <int kStep, int kRows, int kPixels, int kBlocks>
   }
   const float* plane = at.source;
   const float* weights = at.weights;
+  WeightsAhead ahead = at.ahead;
   const std::ptrdiff_t* const taps_end = b.taps + b.tap_count;
   if constexpr (kStep != kLanes) {  // plain: one channel a tap
     for (const std::ptrdiff_t* tap = b.taps; tap != taps_end; ++tap, weights += kBlocks * kLanes) {
@@ -59,7 +61,7 @@ template <int kStep, int kRows, int kPixels, int kBlocks>
         const float* source = plane + *tap;
 #pragma GCC unroll 2
         for (int k = 0; k < lanes; ++k, weights += kBlocks * kLanes) {
-          prefetch_weights<kBlocks * kLanes>(weights);
+          ahead.fetch<kBlocks * kLanes>();
           multiply_add<kStep, kRows, kPixels, kBlocks>(source + k, b.source_row, weights, acc);
         }
       }
@@ -88,46 +90,60 @@ struct Tiles {
   constexpr Tiles() : Tiles(std::make_integer_sequence<int, kMost>()) {}
 };
 
+// One panel of output channels, and its tiles so far.
+struct Panel {
+  TilePlace at;
+  const float* next;  // the panel after it
+  int tiles, done;
+};
+
 template <int kStep, int kRows, int kBlocks>
-void run_rows(const DirectBlock& b, TilePlace at, int first_row) {
+void run_rows(const DirectBlock& b, Panel& panel, int first_row) {
   constexpr int kMost = kTilePixels / kRows;
   constexpr Tiles<kStep, kRows, kBlocks, kMost> kTiles;
+  TilePlace at = panel.at;
   at.source += first_row * b.source_row;
   at.output += first_row * b.output_row;
   if (at.residual != nullptr) at.residual += first_row * b.output_row;
+  const std::ptrdiff_t depth = std::ptrdiff_t{b.channels} * b.tap_count;
   Runs(b.width, kMost).for_each([&](int x, int count) {
     TilePlace place = at;
     place.source += x * kStep;
     place.output += x * b.output_step;
     if (place.residual != nullptr) place.residual += x * b.output_step;
+    place.ahead =
+        WeightsAhead::of_tile<kBlocks * kLanes>(panel.next, depth, panel.tiles, panel.done++);
     kTiles.fn[count](b, place);
   });
 }
 
-// One panel of kBlocks blocks of output channels. Narrow maps take two rows at a time.
+// Narrow maps take two rows at a time.
 template <int kStep, int kBlocks>
-void run_panel(const DirectBlock& b, const TilePlace& at) {
-  int row = 0;
-  if (b.width <= kTilePixels / 2) {
-    for (; row + 2 <= b.rows; row += 2) run_rows<kStep, 2, kBlocks>(b, at, row);
-  }
-  for (; row < b.rows; ++row) run_rows<kStep, 1, kBlocks>(b, at, row);
+void run_panel(const DirectBlock& b, Panel& panel) {
+  const int pairs = b.width <= kTilePixels / 2 ? b.rows / 2 : 0;
+  panel.tiles = pairs + (b.rows - 2 * pairs) * Runs(b.width, kTilePixels).count;
+  panel.done = 0;
+  for (int i = 0; i < pairs; ++i) run_rows<kStep, 2, kBlocks>(b, panel, 2 * i);
+  for (int row = 2 * pairs; row < b.rows; ++row) run_rows<kStep, 1, kBlocks>(b, panel, row);
 }
 
 template <int kStep>
 void run_block(const DirectBlock& b) {
-  const std::ptrdiff_t panel = std::ptrdiff_t{kTileBlocks} * kLanes * b.channels * b.tap_count;
+  const std::ptrdiff_t panel_floats =
+      std::ptrdiff_t{kTileBlocks} * kLanes * b.channels * b.tap_count;
   ChannelConstants constants;
-  TilePlace at{b.source, b.weights, &constants, b.residual, b.output};
+  Panel panel{{b.source, b.weights, &constants, b.residual, b.output, {}}, nullptr, 0, 0};
+  TilePlace& at = panel.at;
   for (int oc = 0; oc < b.out_channels; oc += kTileBlocks * kLanes) {
     const int count = b.out_channels - oc;
     gather_constants(b.epilogue, oc, count, constants);
+    panel.next = at.weights + panel_floats;
     if (count > kLanes) {
-      run_panel<kStep, 2>(b, at);
+      run_panel<kStep, 2>(b, panel);
     } else {
-      run_panel<kStep, 1>(b, at);
+      run_panel<kStep, 1>(b, panel);
     }
-    at.weights += panel;
+    at.weights += panel_floats;
     at.output += kTileBlocks * b.output_plane;
     if (at.residual != nullptr) at.residual += kTileBlocks * b.output_plane;
   }

@@ -173,12 +173,12 @@ void transform_input(const WinogradInput& in) {
 
 // products[block][tile] = v[tile] * weights, for one e.
 using ProductFn = void(const float* v, std::ptrdiff_t v_block, int channels, const float* weights,
-                       float* products, std::ptrdiff_t products_block);
+                       float* products, std::ptrdiff_t products_block, WeightsAhead ahead);
 
 template <int kPixels, int kBlocks>
 [[gnu::noinline]] void product_tile(const float* v, std::ptrdiff_t v_block, int channels,
                                     const float* weights, float* products,
-                                    std::ptrdiff_t products_block) {
+                                    std::ptrdiff_t products_block, WeightsAhead ahead) {
   Vec acc[kBlocks][1][kPixels];
 #pragma GCC unroll 4
   for (int j = 0; j < kBlocks; ++j) {
@@ -189,7 +189,7 @@ template <int kPixels, int kBlocks>
     const int lanes = left < kLanes ? left : kLanes;
 #pragma GCC unroll 2
     for (int k = 0; k < lanes; ++k, weights += kBlocks * kLanes) {
-      prefetch_weights<kBlocks * kLanes>(weights);
+      ahead.fetch<kBlocks * kLanes>();
       multiply_add<kLanes, 1, kPixels, kBlocks>(v + k, 0, weights, acc);
     }
   }
@@ -299,15 +299,19 @@ template <class F, bool kDilated>
   }
 }
 
-// products[block][tile] of one panel for all e.
+// products[block][tile] of one panel for one e; `next` are the weights that come after these.
 template <class F, int kBlocks>
-void multiply_panel(const WinogradOutput& out, const float* weights, int e, float* products) {
+void multiply_panel(const WinogradOutput& out, const float* weights, const float* next, int e,
+                    float* products) {
   constexpr ProductTiles<kBlocks> kTiles;
   const float* v = out.v + e * out.v_element;
   const std::ptrdiff_t block = std::ptrdiff_t{out.tiles} * kLanes;
-  Runs(out.tiles, kTilePixels).for_each([&](int first, int count) {
-    kTiles.fn[count](v + first * kLanes, out.v_block, out.channels, weights,
-                     products + first * kLanes, block);
+  const Runs runs(out.tiles, kTilePixels);
+  int run = 0;
+  runs.for_each([&](int first, int count) {
+    kTiles.fn[count](
+        v + first * kLanes, out.v_block, out.channels, weights, products + first * kLanes, block,
+        WeightsAhead::of_tile<kBlocks * kLanes>(next, out.channels, runs.count, run++));
   });
 }
 
@@ -320,17 +324,20 @@ void transform_output(const WinogradOutput& out) {
   const int group = out.panels_at_once * kPanel;
   for (int first = 0; first < out.out_channels; first += group) {
     const int last = first + group < out.out_channels ? first + group : out.out_channels;
+    const auto weights_of = [&](int oc, int e) {
+      const int width = out.out_channels - oc > kLanes ? kPanel : kLanes;
+      return out.weights + oc / kPanel * panel_floats + std::ptrdiff_t{e} * out.channels * width;
+    };
     for (int e = 0; e < kElements; ++e) {
       for (int oc = first; oc < last; oc += kPanel) {
-        const float* weights = out.weights + oc / kPanel * panel_floats;
+        const bool last_panel = oc + kPanel >= last;
+        const float* next = weights_of(last_panel ? first : oc + kPanel, last_panel ? e + 1 : e);
         float* products =
             out.products + e * out.products_element + (oc - first) / kLanes * products_block;
         if (out.out_channels - oc > kLanes) {
-          multiply_panel<F, 2>(out, weights + std::ptrdiff_t{e} * out.channels * kPanel, e,
-                               products);
+          multiply_panel<F, 2>(out, weights_of(oc, e), next, e, products);
         } else {
-          multiply_panel<F, 1>(out, weights + std::ptrdiff_t{e} * out.channels * kLanes, e,
-                               products);
+          multiply_panel<F, 1>(out, weights_of(oc, e), next, e, products);
         }
       }
     }

@@ -137,6 +137,19 @@ template <class F>
   }
 }
 
+// What the tile after the next one reads anew.
+template <class F>
+MINI_INLINE void prefetch_tile(const float* x, std::ptrdiff_t row, std::ptrdiff_t column) {
+  constexpr int kLineColumns = kLanes < 16 ? 16 / kLanes : 1;
+#pragma GCC unroll 8
+  for (int y = 0; y < F::kIn; ++y) {
+#pragma GCC unroll 8
+    for (int i = 0; i < F::kOut; i += kLineColumns) {
+      __builtin_prefetch(x + y * row + (F::kIn + F::kOut + i) * column);
+    }
+  }
+}
+
 // kDilated = false: neighbouring columns, which saves the addresses a register each.
 template <class F, bool kDilated>
 void transform_tiles(const WinogradInput& in) {
@@ -152,6 +165,8 @@ void transform_tiles(const WinogradInput& in) {
       const bool inside = iy >= 0 && ix >= 0 && iy + (F::kIn - 1) * in.map.dilation_h < in.map.ih &&
                           ix + (F::kIn - 1) * in.map.dilation_w < in.map.iw;
       if (inside) {
+        prefetch_tile<F>(plane + iy * row + std::ptrdiff_t{ix} * kLanes, in.map.dilation_h * row,
+                         column);
         transform_tile<F>(plane + iy * row + std::ptrdiff_t{ix} * kLanes, in.map.dilation_h * row,
                           column, v, in.v_element);
       } else {

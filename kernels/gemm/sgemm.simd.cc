@@ -2,6 +2,7 @@
 
 #include "kernels/simd/activate.simd.h"
 #include "kernels/simd/activation.h"
+#include "kernels/simd/weights_ahead.h"
 
 namespace mini_infer::simd::MINI_ISA {
 namespace {
@@ -41,6 +42,7 @@ struct Tile {
   const float* b;
   std::int64_t row, column;  // of its first element within the block
   int last_lanes;            // valid lanes of its last vector of columns
+  WeightsAhead ahead;        // where B is packed weights
 };
 
 template <int MR, int NV>
@@ -49,6 +51,7 @@ MINI_INLINE void multiply(const Tile& t, Vec (&sum)[MR * NV]) {
   const std::int64_t depth = t.g.k, a_step = t.g.mr, b_step = t.g.b_step;
   const float* a = t.a;
   const float* b = t.b;
+  WeightsAhead ahead = t.ahead;
   Vec acc[kSets * MR * NV];
   MINI_UNROLL
   for (int i = 0; i < kSets * MR * NV; ++i) acc[i] = zero();
@@ -57,6 +60,7 @@ MINI_INLINE void multiply(const Tile& t, Vec (&sum)[MR * NV]) {
     MINI_UNROLL
     for (int set = 0; set < kSets; ++set) {
       if constexpr (kSets == 1) {
+        ahead.fetch<kColumns>();
         __builtin_prefetch(a + kPrefetchA * a_step);
         MINI_UNROLL
         for (int j = 0; j < NV; ++j) __builtin_prefetch(b + kPrefetchB * b_step + j * kLanes);
@@ -197,27 +201,31 @@ namespace {
 
 int at_most(std::int64_t value, int most) { return static_cast<int>(value < most ? value : most); }
 
-MINI_INLINE void compute_at(const GemmBlock& g, std::int64_t row_panel, std::int64_t column_panel) {
+MINI_INLINE void compute_at(const GemmBlock& g, std::int64_t row_panel, std::int64_t column_panel,
+                            WeightsAhead ahead) {
   const std::int64_t row = row_panel * g.mr, column = column_panel * kColumns;
   const int columns = at_most(g.n - column, kColumns);
   const int vectors = (columns + kLanes - 1) / kLanes;
   tile_function<>(at_most(g.m - row, g.mr),
                   vectors)({g, g.a + row_panel * g.a_panel, g.b + column_panel * g.b_panel, row,
-                            column, columns - (vectors - 1) * kLanes});
+                            column, columns - (vectors - 1) * kLanes, ahead});
 }
 
 }  // namespace
 
 void sgemm_block(const GemmBlock& g) {
-  const std::int64_t row_panels = (g.m + g.mr - 1) / g.mr;
+  const int row_panels = static_cast<int>((g.m + g.mr - 1) / g.mr);
   const std::int64_t column_panels = (g.n + kColumns - 1) / kColumns;
   if (g.order == TileOrder::kRowByRow) {
-    for (std::int64_t i = 0; i < row_panels; ++i) {
-      for (std::int64_t j = 0; j < column_panels; ++j) compute_at(g, i, j);
+    for (int i = 0; i < row_panels; ++i) {
+      for (std::int64_t j = 0; j < column_panels; ++j) compute_at(g, i, j, {g.b, 0});
     }
-  } else {
-    for (std::int64_t j = 0; j < column_panels; ++j) {
-      for (std::int64_t i = 0; i < row_panels; ++i) compute_at(g, i, j);
+    return;
+  }
+  for (std::int64_t j = 0; j < column_panels; ++j) {
+    const float* const next = g.b + (j + 1) * g.b_panel;
+    for (int i = 0; i < row_panels; ++i) {
+      compute_at(g, i, j, WeightsAhead::of_tile<kColumns>(next, g.k, row_panels, i));
     }
   }
 }

@@ -3,11 +3,8 @@
 //
 //   conv_bench --benchmark_filter=avx512/.*3x3
 //
-// "best" is the fastest iteration by this thread's own CPU time, so that a busy machine spoils it
-// least; for Winograd it counts the operations of the direct convolution.
-#include <benchmark/benchmark.h>
+// Winograd counts the operations of the direct convolution, so it may pass the peak.
 #include <mini_infer/tensor.h>
-#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/measure.h"
 #include "kernels/conv/conv_algorithm.h"
 #include "kernels/layout/reorder.h"
 
@@ -33,6 +31,8 @@ constexpr Algorithm kStem{"stem", stem_conv_declines, make_stem_conv, true};
 constexpr Algorithm kDepthwise{"depthwise", depthwise_conv_declines, make_depthwise_conv, false};
 constexpr Algorithm kWinograd4{"winograd4", winograd_conv_declines, make_winograd4_conv, false};
 constexpr Algorithm kWinograd2{"winograd2", winograd_conv_declines, make_winograd2_conv, false};
+constexpr Algorithm kTransposed{"transposed", transposed_conv_declines, make_transposed_conv,
+                                false};
 
 struct Layer {
   std::int64_t ic, oc, size, kernel, stride;
@@ -69,13 +69,11 @@ std::vector<Layer> layers() {
                                        {672, 14, 5, 1}, {96, 56, 7, 1}};
   for (const auto& [channels, size, kernel, stride] : depthwise)
     all.push_back({channels, channels, size, kernel, stride, {kDepthwise}});
+  // A head with one output, and what doubles a map in networks that segment and generate.
+  all.push_back({64, 1, 56, 3, 1, {kDirect}});
+  all.push_back({256, 128, 28, 2, 2, {kTransposed}});
+  all.push_back({128, 64, 56, 4, 2, {kTransposed}});
   return all;
-}
-
-double thread_seconds() {
-  timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
 Tensor random_floats(std::int64_t count, float scale) {
@@ -104,89 +102,75 @@ void run_layer(benchmark::State& state, const Algorithm& algorithm, const ConvSh
   args.activation.kind = Activation::kRelu;
   args.output = y.mutable_data<float>();
   args.scratch = static_cast<std::byte*>(scratch.mutable_data());
-  double best = 1e9;
-  for (auto _ : state) {
-    const double start = thread_seconds();
-    conv->run(args);
-    best = std::min(best, thread_seconds() - start);
-  }
-  state.counters["best GFLOP/s"] = 2e-9 * conv_macs(s) / best;
-  state.counters["best ms"] = 1e3 * best;
+  // Every input of a transposed convolution meets every tap; of another one every output does.
+  const bool transposed = algorithm.make == make_transposed_conv;
+  const double macs =
+      transposed ? static_cast<double>(s.ic * s.oc) * static_cast<double>(s.ih * s.iw * s.kh * s.kw)
+                 : conv_macs(s);
+  measure_flop(state, isa, 2 * macs, [&] { conv->run(args); });
 }
 
-// Both directions of the reorder, in bytes read and written.
-void run_reorder(benchmark::State& state, std::int64_t channels, std::int64_t pixels, Isa isa) {
+// From plain to blocked, and back.
+void add_reorders(Isa isa, std::int64_t channels, std::int64_t size) {
+  const std::int64_t pixels = size * size, lanes = isa_lanes(isa);
+  const std::string layer = std::to_string(channels) + "@" + std::to_string(size);
   const Tensor plain = random_floats(channels * pixels, 1.f);
-  const int lanes = isa_lanes(isa);
-  Tensor blocked(DType::kFloat32, Shape{(channels + lanes - 1) / lanes * lanes * pixels});
-  Tensor back(DType::kFloat32, Shape{channels * pixels});
-  double best[2] = {1e9, 1e9};
-  for (auto _ : state) {
-    const double start = thread_seconds();
-    reorder_to_blocked(isa, 1, 1, channels, pixels, plain.data<float>(),
-                       blocked.mutable_data<float>());
-    const double middle = thread_seconds();
-    reorder_to_plain(isa, 1, 1, channels, pixels, blocked.data<float>(),
-                     back.mutable_data<float>());
-    best[0] = std::min(best[0], middle - start);
-    best[1] = std::min(best[1], thread_seconds() - middle);
-  }
-  const double bytes = 8e-9 * static_cast<double>(channels * pixels);
-  state.counters["to blocked GB/s"] = bytes / best[0];
-  state.counters["to plain GB/s"] = bytes / best[1];
+  const Tensor blocked = random_floats((channels + lanes - 1) / lanes * lanes * pixels, 1.f);
+  const double bytes = 8 * static_cast<double>(channels * pixels);
+  add_benchmark(isa, "reorder_to_blocked/" + layer, [=](benchmark::State& state) {
+    Tensor y = blocked.clone();
+    measure_bytes(state, bytes, [&] {
+      reorder_to_blocked(isa, 1, 1, channels, pixels, plain.data<float>(), y.mutable_data<float>());
+    });
+  });
+  add_benchmark(isa, "reorder_to_plain/" + layer, [=](benchmark::State& state) {
+    Tensor y = plain.clone();
+    measure_bytes(state, bytes, [&] {
+      reorder_to_plain(isa, 1, 1, channels, pixels, blocked.data<float>(), y.mutable_data<float>());
+    });
+  });
+}
+
+ConvShape shape_of(const Layer& layer, const Algorithm& algorithm) {
+  const bool transposed = algorithm.make == make_transposed_conv;
+  const std::int64_t pad = transposed ? (layer.kernel - layer.stride) / 2 : layer.kernel / 2;
+  ConvShape s{.ic = layer.ic,
+              .ih = layer.size,
+              .iw = layer.size,
+              .oc = layer.oc,
+              .kh = layer.kernel,
+              .kw = layer.kernel,
+              .stride_h = layer.stride,
+              .stride_w = layer.stride,
+              .pad_top = pad,
+              .pad_left = pad,
+              .pad_bottom = pad,
+              .pad_right = pad};
+  if (algorithm.make == make_depthwise_conv) s.groups = layer.ic;
+  set_output_extents(s);
+  if (transposed) s.oh = s.ow = layer.size * layer.stride;
+  return s;
 }
 
 void register_all(Isa isa) {
-  const std::string prefix = std::string(isa_name(isa)) + "/";
   for (const Layer& layer : layers()) {
     for (const Algorithm& algorithm : layer.algorithms) {
-      const std::int64_t pad = layer.kernel / 2;
-      ConvShape s{.ic = layer.ic,
-                  .ih = layer.size,
-                  .iw = layer.size,
-                  .oc = layer.oc,
-                  .kh = layer.kernel,
-                  .kw = layer.kernel,
-                  .stride_h = layer.stride,
-                  .stride_w = layer.stride,
-                  .pad_top = pad,
-                  .pad_left = pad,
-                  .pad_bottom = pad,
-                  .pad_right = pad};
-      if (algorithm.make == make_depthwise_conv) s.groups = layer.ic;
-      set_output_extents(s);
+      const ConvShape s = shape_of(layer, algorithm);
       if (algorithm.declines(s, isa) != nullptr) continue;
       const std::string k = std::to_string(layer.kernel);
-      const std::string name = prefix + algorithm.name + "/" + k + "x" + k + "s" +
+      const std::string name = std::string(algorithm.name) + "/" + k + "x" + k + "s" +
                                std::to_string(layer.stride) + "/" + std::to_string(layer.ic) + "-" +
                                std::to_string(layer.oc) + "@" + std::to_string(layer.size);
-      benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
-        run_layer(state, algorithm, s, isa);
-      })->Unit(benchmark::kMillisecond);
+      add_benchmark(isa, name,
+                    [=](benchmark::State& state) { run_layer(state, algorithm, s, isa); });
     }
   }
-  for (const std::int64_t size : {112, 28}) {
-    benchmark::RegisterBenchmark(
-        (prefix + "reorder/64@" + std::to_string(size)).c_str(),
-        [=](benchmark::State& state) { run_reorder(state, 64, size * size, isa); })
-        ->Unit(benchmark::kMillisecond);
-  }
+  for (const std::int64_t size : {112, 28}) add_reorders(isa, 64, size);
 }
 
 }  // namespace
 }  // namespace mini_infer
 
 int main(int argc, char** argv) {
-  for (int i = 0; i < static_cast<int>(mini_infer::Isa::count); ++i) {
-    const auto isa = static_cast<mini_infer::Isa>(i);
-    // Sets that differ in their dot products only run the same float kernels.
-    if (mini_infer::isa_supported(isa) &&
-        std::string(mini_infer::isa_name(isa)).find("vnni") == std::string::npos) {
-      mini_infer::register_all(isa);
-    }
-  }
-  benchmark::Initialize(&argc, argv);
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  return 0;
+  return mini_infer::run_benchmarks(argc, argv, mini_infer::register_all);
 }

@@ -1,22 +1,25 @@
-// The vector kernels of elementwise operators, reductions, softmax and quantization on arrays that
-// fit the second-level cache, one thread, for every instruction set of this machine.
+// The vector kernels that go over rows of numbers, on arrays that fit the second-level cache, one
+// thread, for every instruction set of this machine.
 //
 //   elementwise_bench --benchmark_filter=avx512/softmax
 //
-// "best_ns" is nanoseconds for each element in the fastest iteration, by this thread's CPU time.
-#include <benchmark/benchmark.h>
-#include <time.h>
-
+// "% of copy" is against memcpy of as many bytes: what a kernel without arithmetic could reach.
 #include <algorithm>
 #include <functional>
-#include <limits>
 #include <string>
 #include <vector>
 
+#include "bench/measure.h"
 #include "kernels/elementwise/binary.simd.h"
+#include "kernels/elementwise/half.simd.h"
+#include "kernels/movement/transpose.simd.h"
+#include "kernels/norm/norm.simd.h"
+#include "kernels/pool/pool.simd.h"
 #include "kernels/quantize/quantize.simd.h"
+#include "kernels/recurrent/cell.simd.h"
 #include "kernels/reduce/reduce.simd.h"
 #include "kernels/reduce/softmax.simd.h"
+#include "kernels/resize/sample.simd.h"
 #include "kernels/simd/activate.simd.h"
 
 namespace mini_infer {
@@ -25,40 +28,39 @@ namespace {
 constexpr std::int64_t kElements = 1 << 15;
 
 struct Arrays {
+  Arrays() {
+    for (std::int64_t i = 0; i < kElements; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      a[at] = static_cast<float>(i % 1001) / 125.f - 4.f;
+      index[at] = static_cast<std::int32_t>(i / 2);
+      index[at + kElements] = index[at] + 1;
+    }
+  }
   std::vector<float> a = std::vector<float>(kElements, 0.5f);
   std::vector<float> b = std::vector<float>(kElements, 1.5f);
   std::vector<float> y = std::vector<float>(kElements);
+  std::vector<float> scratch = std::vector<float>(kElements);
+  std::vector<float> weights = std::vector<float>(2 * kElements, 0.5f);
+  std::vector<std::int32_t> index = std::vector<std::int32_t>(2 * kElements);
   std::vector<std::uint8_t> bytes = std::vector<std::uint8_t>(kElements);
+  std::vector<std::uint16_t> halves = std::vector<std::uint16_t>(kElements);
 };
 
 using Kernel = std::function<void(Arrays&)>;
 
-double thread_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+// `bytes`: read and written for each element, of kElements.
+void add(Isa isa, const std::string& name, double bytes, Kernel kernel) {
+  add_benchmark(isa, name, [=](benchmark::State& state) {
+    Arrays arrays;
+    measure_bytes(state, bytes * kElements, [&] {
+      kernel(arrays);
+      benchmark::ClobberMemory();
+    });
+  });
 }
 
-void run(benchmark::State& state, const Kernel& kernel) {
-  Arrays arrays;
-  for (std::int64_t i = 0; i < kElements; ++i) {
-    arrays.a[static_cast<std::size_t>(i)] = static_cast<float>(i % 1001) / 125.f - 4.f;
-  }
-  double best = std::numeric_limits<double>::infinity();
-  for (auto _ : state) {
-    const double start = thread_seconds();
-    kernel(arrays);
-    best = std::min(best, thread_seconds() - start);
-    benchmark::ClobberMemory();
-  }
-  state.counters["best_ns"] = 1e9 * best / static_cast<double>(kElements);
-}
-
-void add(Isa isa, const std::string& name, Kernel kernel) {
-  benchmark::RegisterBenchmark(
-      (std::string(isa_name(isa)) + "/" + name).c_str(),
-      [kernel = std::move(kernel)](benchmark::State& state) { run(state, kernel); });
-}
+// Bytes of one element in and one out; of one in; of two in and one out.
+constexpr double kInOut = 8, kIn = 4, kTwoInOut = 12;
 
 void add_activations(Isa isa) {
   const std::pair<const char*, Activation> kinds[] = {
@@ -66,7 +68,7 @@ void add_activations(Isa isa) {
       {"gelu", Activation::kGelu}, {"tanh", Activation::kTanh},       {"mish", Activation::kMish},
       {"erf", Activation::kErf},   {"exp", Activation::kExp}};
   for (const auto& [name, kind] : kinds) {
-    add(isa, std::string("unary/") + name, [isa, kind = kind](Arrays& m) {
+    add(isa, std::string("unary/") + name, kInOut, [isa, kind = kind](Arrays& m) {
       simd::activate_f32.get(isa)({kind}, m.a.data(), m.y.data(), kElements);
     });
   }
@@ -84,7 +86,7 @@ void add_binary(Isa isa) {
       {"rows_of_3", {.rows = kElements / 3, .n = 3, .row_stride = {3, 0}, .step = {1, 1}}},
   };
   for (const auto& [name, tile] : tiles) {
-    add(isa, std::string("mul/") + name, [isa, tile = tile](Arrays& m) {
+    add(isa, std::string("mul/") + name, kTwoInOut, [isa, tile = tile](Arrays& m) {
       simd::binary_f32.get(isa)(BinaryKind::kMul, tile, m.a.data(), m.b.data(), m.y.data());
     });
   }
@@ -93,21 +95,21 @@ void add_binary(Isa isa) {
 void add_reductions(Isa isa) {
   for (const std::int64_t k : {4, 64, 1024}) {
     const std::string shape = std::to_string(k);
-    add(isa, "softmax/rows_of_" + shape, [=](Arrays& m) {
+    add(isa, "softmax/rows_of_" + shape, kInOut, [=](Arrays& m) {
       simd::softmax_rows_f32.get(isa)(m.a.data(), m.y.data(), kElements / k, k, false);
     });
-    add(isa, "reduce_sum/rows_of_" + shape, [=](Arrays& m) {
+    add(isa, "reduce_sum/rows_of_" + shape, kIn, [=](Arrays& m) {
       const auto row = simd::reduce_row_f32.get(isa);
       for (std::int64_t r = 0; r < kElements / k; ++r) {
         m.y[static_cast<std::size_t>(r)] = row(Accumulate::kSum, m.a.data() + r * k, k);
       }
     });
   }
-  add(isa, "softmax/columns_of_16", [=](Arrays& m) {
+  add(isa, "softmax/columns_of_16", kInOut, [=](Arrays& m) {
     simd::softmax_columns_f32.get(isa)(m.a.data(), m.y.data(), kElements / 16, 16, kElements / 16,
                                        false);
   });
-  add(isa, "reduce_mean/blocked_map", [=](Arrays& m) {
+  add(isa, "reduce_mean/blocked_map", kIn, [=](Arrays& m) {
     const std::int64_t lanes = isa_lanes(isa);
     simd::reduce_columns_f32.get(isa)(Accumulate::kSum, m.a.data(), kElements / lanes, lanes, lanes,
                                       m.y.data());
@@ -115,11 +117,101 @@ void add_reductions(Isa isa) {
 }
 
 void add_quantization(Isa isa) {
-  add(isa, "quantize", [=](Arrays& m) {
+  add(isa, "quantize", 5, [=](Arrays& m) {
     simd::quantize_f32.get(isa)(m.a.data(), kElements, 0.03f, 128.f, 0.f, 255.f, m.bytes.data());
   });
-  add(isa, "dequantize", [=](Arrays& m) {
+  add(isa, "dequantize", 5, [=](Arrays& m) {
     simd::dequantize_u8.get(isa)(m.bytes.data(), kElements, 0.03f, 128.f, m.y.data());
+  });
+}
+
+void add_halves(Isa isa) {
+  add(isa, "half_to_float", 6,
+      [=](Arrays& m) { simd::half_to_float.get(isa)(m.halves.data(), kElements, m.y.data()); });
+  add(isa, "float_to_half", 6,
+      [=](Arrays& m) { simd::float_to_half.get(isa)(m.a.data(), kElements, m.halves.data()); });
+}
+
+// LayerNormalization reads its row twice, once for the moments; InstanceNormalization so its plane.
+void add_norms(Isa isa) {
+  add(isa, "layer_norm/rows_of_768", kInOut, [=](Arrays& m) {
+    for (std::int64_t i = 0; i + 768 <= kElements; i += 768) {
+      double mean = 0, variance = 0;
+      simd::moments_f32.get(isa)(m.a.data() + i, 768, &mean, &variance);
+      simd::normalize_row_f32.get(isa)(m.a.data() + i, m.y.data() + i, 768,
+                                       static_cast<float>(mean), 0.5F, m.b.data(), m.b.data());
+    }
+  });
+  add(isa, "instance_norm/plane", kInOut, [=](Arrays& m) {
+    double mean = 0, variance = 0;
+    simd::moments_f32.get(isa)(m.a.data(), kElements, &mean, &variance);
+    simd::scale_shift_f32.get(isa)(m.a.data(), m.y.data(), kElements, 0.5F,
+                                   static_cast<float>(mean));
+  });
+  add(isa, "instance_norm/blocked", kInOut, [=](Arrays& m) {
+    const std::size_t pixels = static_cast<std::size_t>(kElements / isa_lanes(isa));
+    double mean[16], variance[16];
+    simd::moments_blocked_f32.get(isa)(m.a.data(), pixels, mean, variance);
+    simd::scale_shift_blocked_f32.get(isa)(m.a.data(), m.y.data(), pixels, m.b.data(), m.b.data());
+  });
+  add(isa, "lrn/5_channels_of_1024", kInOut, [=](Arrays& m) {
+    for (std::int64_t i = 0; i < kElements; i += 1024) {
+      const float* window = m.a.data() + std::min(i, kElements - 5 * 1024);
+      simd::lrn_f32.get(isa)(m.a.data() + i, window, 5, 1024, m.y.data() + i, 1024, 1.F, 2e-5F,
+                             0.75F);
+    }
+  });
+}
+
+// 3x3 windows with stride 1 on a map of 32 rows, of one channel or of one block of channels.
+void add_pools(Isa isa) {
+  const auto pool = [](auto* kernel, std::int64_t lanes, Arrays& m) {
+    constexpr std::int64_t kRows = 32;
+    const std::int64_t width = kElements / kRows / lanes;
+    for (std::int64_t y = 0; y + 3 <= kRows; ++y) {
+      kernel(simd::PoolRow{m.a.data() + y * width * lanes, width * lanes, 3, width, 3, 1, 1, 1,
+                           width, m.y.data() + y * width * lanes, m.scratch.data(), m.b.data()});
+    }
+  };
+  const std::int64_t lanes = isa_lanes(isa);
+  add(isa, "max_pool/plain", kInOut,
+      [=](Arrays& m) { pool(simd::max_pool_row_f32.get(isa), 1, m); });
+  add(isa, "max_pool/blocked", kInOut,
+      [=](Arrays& m) { pool(simd::max_pool_row_blocked_f32.get(isa), lanes, m); });
+  add(isa, "average_pool/plain", kInOut,
+      [=](Arrays& m) { pool(simd::average_pool_row_f32.get(isa), 1, m); });
+  add(isa, "average_pool/blocked", kInOut,
+      [=](Arrays& m) { pool(simd::average_pool_row_blocked_f32.get(isa), lanes, m); });
+  add(isa, "global_average_pool/blocked", kIn, [=](Arrays& m) {
+    simd::mean_blocked_f32.get(isa)(m.a.data(), kElements / lanes, m.y.data());
+  });
+}
+
+void add_recurrent(Isa isa) {
+  constexpr double kFourInOut = 20;
+  add(isa, "lstm_cell", kFourInOut, [=](Arrays& m) {
+    simd::lstm_cell_f32.get(isa)(m.y.data(), m.weights.data(), m.a.data(), m.scratch.data(),
+                                 kElements);
+  });
+  add(isa, "gru_state", kTwoInOut + 4, [=](Arrays& m) {
+    simd::gru_state_f32.get(isa)(m.y.data(), m.weights.data(), m.scratch.data(), kElements);
+  });
+}
+
+void add_resampling(Isa isa) {
+  add(isa, "blend_rows/2", kTwoInOut, [=](Arrays& m) {
+    const float* rows[2] = {m.a.data(), m.b.data()};
+    const float weights[2] = {0.25F, 0.75F};
+    simd::blend_rows.get(isa)(rows, weights, 2, m.y.data(), kElements);
+  });
+  // Twice as many outputs as inputs, each of two taps with an index and a weight of its own.
+  add(isa, "sample_row/2_taps", 2 + 4 + 2 * kInOut, [=](Arrays& m) {
+    simd::sample_row.get(isa)(m.a.data(), m.index.data(), m.weights.data(), 2, kElements, 1,
+                              m.y.data());
+  });
+  add(isa, "transpose/128x256", kInOut, [=](Arrays& m) {
+    simd::transpose_32.get(isa)(reinterpret_cast<const std::uint32_t*>(m.a.data()), 256,
+                                reinterpret_cast<std::uint32_t*>(m.y.data()), 128, 256, 128);
   });
 }
 
@@ -128,15 +220,15 @@ void add_quantization(Isa isa) {
 
 int main(int argc, char** argv) {
   using namespace mini_infer;
-  for (int i = 0; i < static_cast<int>(Isa::count); ++i) {
-    const auto isa = static_cast<Isa>(i);
-    if (!isa_supported(isa)) continue;
+  return run_benchmarks(argc, argv, [](Isa isa) {
     add_activations(isa);
     add_binary(isa);
     add_reductions(isa);
     add_quantization(isa);
-  }
-  benchmark::Initialize(&argc, argv);
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
+    add_halves(isa);
+    add_norms(isa);
+    add_pools(isa);
+    add_recurrent(isa);
+    add_resampling(isa);
+  });
 }

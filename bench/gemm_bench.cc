@@ -1,27 +1,16 @@
-// GEMM against the peak of this machine, measured beside it: gflops and percent are of the fastest
-// iteration, since other processes disturb the others. MINI_BENCH_THREADS=2 uses two threads.
-#include <benchmark/benchmark.h>
-
+// GEMM. MINI_BENCH_THREADS=2 uses two threads.
+//
+//   gemm_bench --benchmark_filter=avx512/gemm/bert
 #include <algorithm>
 #include <cstdlib>
-#include <ctime>
 #include <memory>
 #include <string>
-#include <vector>
 
+#include "bench/measure.h"
 #include "kernels/gemm/gemm.h"
-#include "kernels/simd/peak.simd.h"
 
 namespace mini_infer {
 namespace {
-
-// One thread is timed by its own CPU time, so that a busy machine disturbs less; several by the
-// wall clock.
-double seconds(int threads) {
-  timespec t;
-  clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
 
 struct FreeDelete {
   void operator()(void* p) const { std::free(p); }
@@ -33,26 +22,6 @@ Floats make_floats(std::int64_t count) {
   Floats floats(static_cast<float*>(std::aligned_alloc(64, bytes)));
   for (std::int64_t i = 0; i < count; ++i) floats.get()[i] = 1e-3f * static_cast<float>(i % 17);
   return floats;
-}
-
-// A quarter of the runs were faster: the others may have been disturbed.
-double typical(std::vector<double>& times) {
-  const auto quarter = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 4);
-  std::nth_element(times.begin(), quarter, times.end());
-  return *quarter;
-}
-
-// Seconds and floating-point operations of multiply-adds on registers alone, on one thread.
-struct Burst {
-  double seconds, flop;
-};
-Burst peak_burst(Isa isa) {
-  float values[32], sink[16];
-  for (float& v : values) v = 0.5f;
-  const double start = seconds(1);
-  const double flop = simd::peak_multiply_add.get(isa)(200'000, values, sink);
-  benchmark::DoNotOptimize(sink);
-  return {seconds(1) - start, flop};
 }
 
 struct Shape {
@@ -74,20 +43,8 @@ void run_gemm(benchmark::State& state, Shape s, Isa isa, int threads) {
   (s.a == GemmSource::kPacked ? o.epilogue.row_bias : o.epilogue.column_bias) = bias.get();
   const double flop =
       2.0 * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
-  const int repetitions = static_cast<int>(std::max(1.0, 4e8 / flop));
-  std::vector<double> times, peaks;
-  // The clock of the processor changes with what it runs: product and peak take turns.
-  for (auto _ : state) {
-    const double start = seconds(threads);
-    for (int i = 0; i < repetitions; ++i) gemm(plan, o, scratch.get());
-    times.push_back((seconds(threads) - start) / repetitions);
-    state.SetIterationTime(times.back());
-    const Burst burst = peak_burst(isa);
-    peaks.push_back(burst.seconds / burst.flop);
-  }
-  const double reached = flop / typical(times);
-  state.counters["gflops"] = reached * 1e-9;
-  state.counters["percent"] = 100 * reached * typical(peaks) / threads;
+  measure_flop(
+      state, isa, flop, [&] { gemm(plan, o, scratch.get()); }, threads);
 }
 
 constexpr GemmSource kStrided = GemmSource::kStrided, kPacked = GemmSource::kPacked;
@@ -110,19 +67,12 @@ constexpr Shape kShapes[] = {
     {"rows_4_1024_1024", 4, 1024, 1024, kStrided, kPacked},
 };
 
-void register_all() {
+void register_all(Isa isa) {
   const char* wanted = std::getenv("MINI_BENCH_THREADS");
   const int threads = wanted != nullptr ? std::max(1, std::atoi(wanted)) : 1;
-  for (int i = 0; i < static_cast<int>(Isa::count); ++i) {
-    const Isa isa = static_cast<Isa>(i);
-    if (!isa_supported(isa)) continue;
-    for (const Shape& shape : kShapes) {
-      const std::string name = std::string("gemm/") + isa_name(isa) + "/" + shape.name;
-      benchmark::RegisterBenchmark(name.c_str(), run_gemm, shape, isa, threads)
-          ->Unit(benchmark::kMicrosecond)
-          ->UseManualTime()
-          ->Iterations(15);
-    }
+  for (const Shape& shape : kShapes) {
+    add_benchmark(isa, std::string("gemm/") + shape.name,
+                  [=](benchmark::State& state) { run_gemm(state, shape, isa, threads); });
   }
 }
 
@@ -130,8 +80,5 @@ void register_all() {
 }  // namespace mini_infer
 
 int main(int argc, char** argv) {
-  mini_infer::register_all();
-  benchmark::Initialize(&argc, argv);
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
+  return mini_infer::run_benchmarks(argc, argv, mini_infer::register_all);
 }

@@ -1,12 +1,8 @@
-// Operators that move float32 data: bytes of the larger of input and output per second, on one
-// thread, by the thread's own CPU time.
-#include <benchmark/benchmark.h>
-
-#include <algorithm>
-#include <ctime>
+// Operators that move float32 data, on one thread.
 #include <string>
 #include <vector>
 
+#include "bench/measure.h"
 #include "kernels/op.h"
 #include "kernels/op_registry.h"
 
@@ -108,13 +104,7 @@ std::vector<Case> cases() {
   };
 }
 
-double cpu_seconds() {
-  timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
-Result<PreparedKernel> prepare(const Case& c, Node& node) {
+Result<PreparedKernel> prepare(const Case& c, Isa isa, Node& node) {
   node.name = c.name;
   node.domain = c.domain;
   node.op_type = c.type;
@@ -129,15 +119,16 @@ Result<PreparedKernel> prepare(const Case& c, Node& node) {
   }
   const OpDef* op = op_registry().find(node.domain, node.op_type, node.opset);
   if (op == nullptr) return Status(Code::kInternal, "no such operator");
-  const PrepareContext::Environment environment;
+  PrepareContext::Environment environment;
+  environment.isa = isa;
   PrepareContext context(node, std::move(inputs),
                          {{.present = true, .dtype = DType::kFloat32, .shape = c.y}}, environment);
   return op->prepare(context);
 }
 
-void run_case(benchmark::State& state, const Case& c) {
+void run_case(benchmark::State& state, const Case& c, Isa isa) {
   Node node;
-  const auto kernel = prepare(c, node);
+  const auto kernel = prepare(c, isa, node);
   if (!kernel.ok()) {
     state.SkipWithError(kernel.status().message().c_str());
     return;
@@ -151,16 +142,10 @@ void run_case(benchmark::State& state, const Case& c) {
   context.inputs = {inputs, c.parameters.size() + 1};
   context.outputs = outputs;
   context.scratch = static_cast<std::byte*>(scratch.mutable_data());
-  double best = 1e30;
-  for (auto _ : state) {
-    const double start = cpu_seconds();
+  measure_bytes(state, static_cast<double>(x.bytes() + y.bytes()), [&] {
     const Status status = kernel->run(context);
-    best = std::min(best, cpu_seconds() - start);
     if (!status.ok()) state.SkipWithError(status.message().c_str());
-  }
-  const double bytes = static_cast<double>(std::max(x.bytes(), y.bytes()));
-  state.counters["GB/s"] = bytes / best * 1e-9;
-  state.counters["us"] = best * 1e6;
+  });
   state.SetLabel(kernel->name);
 }
 
@@ -168,11 +153,10 @@ void run_case(benchmark::State& state, const Case& c) {
 }  // namespace mini_infer
 
 int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  for (const auto& c : mini_infer::cases()) {
-    benchmark::RegisterBenchmark(c.name.c_str(),
-                                 [c](benchmark::State& state) { mini_infer::run_case(state, c); });
-  }
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
+  return mini_infer::run_benchmarks(argc, argv, [](mini_infer::Isa isa) {
+    for (const auto& c : mini_infer::cases()) {
+      mini_infer::add_benchmark(
+          isa, c.name, [=](benchmark::State& state) { mini_infer::run_case(state, c, isa); });
+    }
+  });
 }

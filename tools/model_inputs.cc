@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <filesystem>
+#include <set>
 
 #include "graph/onnx/tensor_reader.h"
 #include "tools/common.h"
@@ -91,6 +92,37 @@ Shape closed_shape(const ValueInfo& input, const ShapeMap& shapes) {
   if (!input.dims) return shape;
   for (const DimInfo& dim : *input.dims) shape.push_back(dim.value < 0 ? 1 : dim.value);
   return shape;
+}
+
+Status set_batch(const std::vector<ValueInfo>& inputs, std::int64_t batch, ShapeMap& shapes) {
+  std::set<std::string> names;
+  bool found = false;
+  for (const ValueInfo& input : inputs) {
+    if (!input.dims || input.dims->empty()) continue;
+    const DimInfo& first = input.dims->front();
+    found = found || first.value < 0 || first.value == batch;
+    if (first.value < 0) names.insert(first.name);
+  }
+  if (!found) {
+    const ValueInfo input = inputs.empty() ? ValueInfo() : inputs[0];
+    return {Code::kInvalidArgument,
+            format("--batch %lld: input '%s' has shape %s; an input must leave its first dimension "
+                   "open: export the model so, in PyTorch torch.onnx.export(..., "
+                   "dynamic_axes={'%s': {0: 'batch'}})",
+                   static_cast<long long>(batch), input.name.c_str(), input.shape_str().c_str(),
+                   input.name.c_str())};
+  }
+  for (const ValueInfo& input : inputs) {
+    Shape shape = closed_shape(input, shapes);
+    if (!input.dims || input.dims->size() != shape.rank()) continue;
+    for (std::size_t i = 0; i < shape.rank(); ++i) {
+      const DimInfo& dim = (*input.dims)[i];
+      const bool named = !dim.name.empty() && names.contains(dim.name);
+      if (dim.value < 0 && (i == 0 || named)) shape[i] = batch;
+    }
+    shapes[input.name] = shape;
+  }
+  return ok();
 }
 
 Tensor as_declared(Tensor tensor, const ValueInfo& input) {

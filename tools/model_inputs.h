@@ -31,6 +31,9 @@ const ValueInfo* find_value(const std::vector<ValueInfo>& values, const std::str
 
 // The declared shape with open dimensions taken as 1, unless `shapes` has one.
 Shape closed_shape(const ValueInfo& input, const ShapeMap& shapes);
+// Makes the first dimension of each input that leaves it open `batch`, and every dimension of the
+// same name; the others stay as closed_shape() says.
+Status set_batch(const std::vector<ValueInfo>& inputs, std::int64_t batch, ShapeMap& shapes);
 
 // A tensor of one element becomes a scalar where the input is declared as one: exporters and test
 // data mix [1] and [].

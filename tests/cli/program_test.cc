@@ -1,74 +1,17 @@
 // The program as its user sees it: what it prints and the exit code.
-#include <gmock/gmock.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "program.h"
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "encode.h"
-#include "tools/common.h"
 #include "tools/npy.h"
 
 namespace mini_infer::tools {
 namespace {
 
-using nlohmann::json;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::MatchesRegex;
 using testing::Not;
-
-const std::string kModel = MINI_SOURCE_DIR "/tools/demo/shapes.onnx";
-const std::string kStar = MINI_SOURCE_DIR "/tools/demo/star.png";
-
-std::string contents(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-class Program : public testing::Test {
- protected:
-  Program()
-      : folder_(std::filesystem::temp_directory_path() /
-                ("mini-infer-test-" + std::to_string(getpid()))) {
-    std::filesystem::create_directories(folder_);
-  }
-  ~Program() override { std::filesystem::remove_all(folder_); }
-
-  // Runs the program with these arguments; out_ and err_ are what it printed.
-  int run(const std::string& arguments) {
-    const std::string command =
-        std::string(MINI_PROGRAM) + ' ' + arguments + " >" + file("out") + " 2>" + file("err");
-    const int state = std::system(command.c_str());
-    out_ = contents(file("out"));
-    err_ = contents(file("err"));
-    return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
-  }
-  json run_json(const std::string& arguments) {
-    EXPECT_EQ(run(arguments + " --json"), 0) << err_;
-    return json::parse(out_, nullptr, false);
-  }
-  std::string file(const std::string& name) const { return (folder_ / name).string(); }
-  std::string write(const std::string& name, const Bytes& bytes) const {
-    EXPECT_TRUE(write_bytes(file(name), bytes.data(), bytes.size()).ok());
-    return file(name);
-  }
-  // One line that begins with the program's name.
-  void expect_one_line(const std::string& what) const {
-    EXPECT_THAT(err_, HasSubstr(what));
-    EXPECT_TRUE(err_.starts_with("mini-infer: ")) << err_;
-    EXPECT_EQ(std::count(err_.begin(), err_.end(), '\n'), 1) << err_;
-  }
-
-  std::filesystem::path folder_;
-  std::string out_, err_;
-};
 
 TEST_F(Program, HelpEverywhereWithAnExample) {
   for (const char* command : {"", "run", "test", "bench", "inspect", "ops", "demo"}) {
@@ -92,6 +35,9 @@ TEST_F(Program, WrongUsageIsTwo) {
       {"demo --threads 100000", "--threads"},
       {"test . --atol some", "--atol takes a number or auto"},
       {"run " + kModel + " --threads many", "--threads"},
+      {"bench " + kModel + " --streams 0", "--streams"},
+      {"bench " + kModel + " --batch -1", "--batch"},
+      {"bench " + kModel + " --throughput --profile", "--throughput"},
   };
   for (const auto& [arguments, what] : wrong) {
     EXPECT_EQ(run(arguments), 2) << arguments;
@@ -105,6 +51,7 @@ TEST_F(Program, FailedWorkIsOne) {
       {"run /nowhere/model.onnx", "/nowhere/model.onnx"},
       {"inspect " + text, "text.txt"},
       {"bench /nowhere/model.onnx", "/nowhere/model.onnx"},
+      {"bench " + kModel + " --batch 8", "'image' has shape [1,3,64,64]; an input must leave its"},
       {"test /nowhere", "/nowhere"},
       {"test " + folder_.string(), "no model.onnx"},
       {"run " + kModel + " /nowhere/cat.jpg", "/nowhere/cat.jpg"},
@@ -166,30 +113,6 @@ TEST_F(Program, RunWritesAndReadsNpy) {
   ASSERT_TRUE(write_npy(file("wrong.npy"), Tensor(DType::kFloat64, {1, 3, 64, 64})).ok());
   EXPECT_EQ(run("run " + kModel + " --input image=" + file("wrong.npy")), 1);
   expect_one_line("float64");
-}
-
-TEST_F(Program, BenchReportsItsFields) {
-  const json result = run_json("bench " + kModel + " --seconds 0.05 --threads 1 --profile");
-  for (const char* field :
-       {"model", "threads", "isa", "load_ms", "first_ms", "min_ms", "median_ms", "p95_ms",
-        "iterations", "gflop", "gflops", "peak_rss_mb", "arena_mb", "weights_mb"}) {
-    EXPECT_TRUE(result.contains(field)) << field;
-  }
-  EXPECT_LE(result["min_ms"], result["median_ms"]);
-  EXPECT_LE(result["median_ms"], result["p95_ms"]);
-  EXPECT_GE(result["iterations"], 5);
-  EXPECT_GT(result["gflop"], 0.001);
-  double steps = 0;
-  for (const json& step : result["steps"]) steps += step["ms"].get<double>();
-  EXPECT_GT(steps, 0);
-  EXPECT_LE(steps, result["profiled_ms"].get<double>() * 1.001);
-}
-
-TEST_F(Program, ProfileRowsAddUpToTheTotal) {
-  EXPECT_EQ(run("bench " + kModel + " --seconds 0.05 --profile"), 0) << err_;
-  EXPECT_THAT(out_, HasSubstr("GFLOP/s"));
-  EXPECT_THAT(out_, HasSubstr("total"));
-  EXPECT_THAT(out_, HasSubstr("100.0 %"));
 }
 
 TEST_F(Program, InspectSaysWhatAModelIs) {

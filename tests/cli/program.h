@@ -1,0 +1,72 @@
+// Runs the program and keeps what it printed.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+
+#include "encode.h"
+#include "tools/common.h"
+
+namespace mini_infer::tools {
+
+using nlohmann::json;
+
+inline const std::string kModel = MINI_SOURCE_DIR "/tools/demo/shapes.onnx";
+inline const std::string kStar = MINI_SOURCE_DIR "/tools/demo/star.png";
+
+inline std::string contents(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+class Program : public testing::Test {
+ protected:
+  Program()
+      : folder_(std::filesystem::temp_directory_path() /
+                ("mini-infer-test-" + std::to_string(getpid()))) {
+    std::filesystem::create_directories(folder_);
+  }
+  ~Program() override { std::filesystem::remove_all(folder_); }
+
+  // Runs the program with these arguments; out_ and err_ are what it printed.
+  int run(const std::string& arguments) {
+    const std::string command =
+        std::string(MINI_PROGRAM) + ' ' + arguments + " >" + file("out") + " 2>" + file("err");
+    const int state = std::system(command.c_str());
+    out_ = contents(file("out"));
+    err_ = contents(file("err"));
+    return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
+  }
+  json run_json(const std::string& arguments) {
+    EXPECT_EQ(run(arguments + " --json"), 0) << err_;
+    return json::parse(out_, nullptr, false);
+  }
+  std::string file(const std::string& name) const { return (folder_ / name).string(); }
+  std::string write(const std::string& name, const Bytes& bytes) const {
+    EXPECT_TRUE(write_bytes(file(name), bytes.data(), bytes.size()).ok());
+    return file(name);
+  }
+  // One line that begins with the program's name.
+  void expect_one_line(const std::string& what) const {
+    EXPECT_THAT(err_, testing::HasSubstr(what));
+    EXPECT_TRUE(err_.starts_with("mini-infer: ")) << err_;
+    EXPECT_EQ(std::count(err_.begin(), err_.end(), '\n'), 1) << err_;
+  }
+
+  std::filesystem::path folder_;
+  std::string out_, err_;
+};
+
+}  // namespace mini_infer::tools

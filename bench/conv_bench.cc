@@ -14,6 +14,7 @@
 
 #include "bench/measure.h"
 #include "kernels/conv/conv_algorithm.h"
+#include "kernels/conv/row_conv.simd.h"
 #include "kernels/layout/reorder.h"
 
 namespace mini_infer {
@@ -110,6 +111,32 @@ void run_layer(benchmark::State& state, const Algorithm& algorithm, const ConvSh
   measure_flop(state, isa, 2 * macs, [&] { conv->run(args); });
 }
 
+// A row of a few output channels in plain layout: 3x3 taps of 16 channels.
+void add_row(Isa isa, std::int64_t width) {
+  constexpr std::int64_t kTaps = 9 * 16;
+  const std::string name = "row/3x3s1/16-" + std::to_string(simd::kRowChannels) + "@";
+  add_benchmark(isa, name + std::to_string(width), [=](benchmark::State& state) {
+    std::vector<std::ptrdiff_t> offsets(kTaps);
+    for (std::int64_t t = 0; t < kTaps; ++t)
+      offsets[static_cast<std::size_t>(t)] = t / 3 * (width + 2) + t % 3;
+    const Tensor x = random_floats(kTaps / 3 * (width + 2), 1.f);
+    const Tensor w = random_floats(kTaps * simd::kRowChannels, 0.1f);
+    Tensor y = random_floats(width * simd::kRowChannels, 1.f);
+    simd::ConvRow row{.source = x.data<float>(),
+                      .offsets = offsets.data(),
+                      .taps = kTaps,
+                      .weights = w.data<float>(),
+                      .channels = simd::kRowChannels,
+                      .width = width,
+                      .bias = nullptr,
+                      .residual = nullptr,
+                      .out = y.mutable_data<float>(),
+                      .plane = width};
+    const double flop = 2.0 * kTaps * simd::kRowChannels * static_cast<double>(width);
+    measure_flop(state, isa, flop, [&] { simd::conv_row_f32.get(isa)(row); });
+  });
+}
+
 // From plain to blocked, and back.
 void add_reorders(Isa isa, std::int64_t channels, std::int64_t size) {
   const std::int64_t pixels = size * size, lanes = isa_lanes(isa);
@@ -165,6 +192,7 @@ void register_all(Isa isa) {
                     [=](benchmark::State& state) { run_layer(state, algorithm, s, isa); });
     }
   }
+  add_row(isa, 224);
   for (const std::int64_t size : {112, 28}) add_reorders(isa, 64, size);
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bench/measure.h"
+#include "kernels/conv/row_conv.simd.h"
 #include "kernels/elementwise/binary.simd.h"
 #include "kernels/elementwise/half.simd.h"
 #include "kernels/movement/transpose.simd.h"
@@ -154,6 +155,16 @@ void add_norms(Isa isa) {
     simd::moments_blocked_f32.get(isa)(m.a.data(), pixels, mean, variance);
     simd::scale_shift_blocked_f32.get(isa)(m.a.data(), m.y.data(), pixels, m.b.data(), m.b.data());
   });
+  add(isa, "rms_norm/rows_of_768", kInOut, [=](Arrays& m) {
+    for (std::int64_t i = 0; i + 768 <= kElements; i += 768) {
+      const double squares = simd::sum_squares_f32.get(isa)(m.a.data() + i, 768);
+      simd::normalize_row_f32.get(isa)(m.a.data() + i, m.y.data() + i, 768, 0.F,
+                                       static_cast<float>(squares), m.b.data(), nullptr);
+    }
+  });
+  add(isa, "add_rows/3", 16, [=](Arrays& m) {
+    simd::add_rows_f32.get(isa)(m.a.data(), m.b.data(), m.scratch.data(), m.y.data(), kElements);
+  });
   add(isa, "lrn/5_channels_of_1024", kInOut, [=](Arrays& m) {
     for (std::int64_t i = 0; i < kElements; i += 1024) {
       const float* window = m.a.data() + std::min(i, kElements - 5 * 1024);
@@ -182,8 +193,15 @@ void add_pools(Isa isa) {
       [=](Arrays& m) { pool(simd::average_pool_row_f32.get(isa), 1, m); });
   add(isa, "average_pool/blocked", kInOut,
       [=](Arrays& m) { pool(simd::average_pool_row_blocked_f32.get(isa), lanes, m); });
+  add(isa, "global_average_pool/plain", kIn,
+      [=](Arrays& m) { m.y[0] = simd::sum_f32.get(isa)(m.a.data(), kElements); });
   add(isa, "global_average_pool/blocked", kIn, [=](Arrays& m) {
     simd::mean_blocked_f32.get(isa)(m.a.data(), kElements / lanes, m.y.data());
+  });
+  add(isa, "global_max_pool/plain", kIn,
+      [=](Arrays& m) { m.y[0] = simd::max_f32.get(isa)(m.a.data(), kElements); });
+  add(isa, "global_max_pool/blocked", kIn, [=](Arrays& m) {
+    simd::max_blocked_f32.get(isa)(m.a.data(), kElements / lanes, m.y.data());
   });
 }
 
@@ -193,12 +211,20 @@ void add_recurrent(Isa isa) {
     simd::lstm_cell_f32.get(isa)(m.y.data(), m.weights.data(), m.a.data(), m.scratch.data(),
                                  kElements);
   });
+  add(isa, "product", kTwoInOut, [=](Arrays& m) {
+    simd::product_f32.get(isa)(m.y.data(), m.a.data(), m.b.data(), kElements);
+  });
+  add(isa, "add_product", kTwoInOut + 4, [=](Arrays& m) {
+    simd::add_product_f32.get(isa)(m.y.data(), m.a.data(), m.scratch.data(), kElements);
+  });
   add(isa, "gru_state", kTwoInOut + 4, [=](Arrays& m) {
     simd::gru_state_f32.get(isa)(m.y.data(), m.weights.data(), m.scratch.data(), kElements);
   });
 }
 
 void add_resampling(Isa isa) {
+  add(isa, "take_every_second", kInOut / 2 + 2,
+      [=](Arrays& m) { simd::take_every_f32.get(isa)(m.a.data(), 2, m.y.data(), kElements / 2); });
   add(isa, "blend_rows/2", kTwoInOut, [=](Arrays& m) {
     const float* rows[2] = {m.a.data(), m.b.data()};
     const float weights[2] = {0.25F, 0.75F};

@@ -1,5 +1,6 @@
 #include "engine/executor.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
@@ -14,6 +15,24 @@ double now_seconds() {
 }
 
 constexpr std::size_t kMostIdleStates = 8;
+
+// Whether a step computes or writes enough for parallel_for() to share it out. (What dynamic steps
+// do is not known; those open a region for themselves.)
+bool is_worth_threads(const Plan& plan, const Step& step) {
+  if (step.dynamic) return false;
+  double work = step.kernel.flop / 8;
+  for (const ValueId id : step.outputs) {
+    if (id == kNoValue) continue;
+    const Slot& slot = plan.slots[static_cast<std::size_t>(id)];
+    if (slot.shape) work = std::max(work, static_cast<double>(slot.shape->elements()));
+  }
+  return work >= kParallelThreshold;
+}
+
+int useful_threads(const Plan& plan, int threads) {
+  const auto worth = [&](const Step& step) { return is_worth_threads(plan, step); };
+  return std::any_of(plan.steps.begin(), plan.steps.end(), worth) ? threads : 1;
+}
 
 }  // namespace
 
@@ -33,7 +52,11 @@ struct Executor::State {
 
 Executor::Executor(std::shared_ptr<const Plan> plan, const OpLookup& ops,
                    const PrepareContext::Environment& environment, std::size_t memory_limit)
-    : plan_(std::move(plan)), ops_(ops), environment_(environment), memory_limit_(memory_limit) {}
+    : plan_(std::move(plan)),
+      ops_(ops),
+      environment_(environment),
+      memory_limit_(memory_limit),
+      threads_(useful_threads(*plan_, environment.threads)) {}
 
 Executor::~Executor() = default;
 
@@ -178,7 +201,9 @@ Result<std::vector<Tensor>> Executor::run(std::span<const Tensor> inputs, Profil
     profiler->seconds.resize(plan_->steps.size(), 0);
     ++profiler->runs;
   }
-  MINI_TRY(run_steps(*state, profiler));
+  Status status;
+  with_threads(threads_, [&] { status = run_steps(*state, profiler); });
+  MINI_TRY(status);
   Result<std::vector<Tensor>> outputs = finish(*state);
   give_back(std::move(state));
   return outputs;

@@ -45,6 +45,7 @@ class Executor {
   const OpLookup& ops_;
   const PrepareContext::Environment& environment_;
   std::size_t memory_limit_;
+  int threads_;  // 1 when no step is worth more
   std::mutex mutex_;
   std::vector<std::unique_ptr<State>> idle_;
 };

@@ -46,6 +46,11 @@ using ParallelBody = FunctionRef<void(Range, int)>;
 inline constexpr double kParallelThreshold = 32768;
 void parallel_for(int threads, std::int64_t count, double work_per_item, ParallelBody body);
 
+// Runs body() with threads - 1 workers beside it that wait for its parallel_for() calls: they start
+// in well under a microsecond then. Calls outside of it open a region for themselves. What body()
+// throws is thrown here.
+void with_threads(int threads, FunctionRef<void()> body);
+
 class KernelContext {
  public:
   // nullptr for optional inputs and outputs that are left out.

@@ -1,5 +1,14 @@
-// parallel_for: the one place that knows of OpenMP (or, without it, of std::thread).
+// Threads: the one place that knows of OpenMP (or, without it, of std::thread).
+//
+// with_threads() opens one parallel region for a whole run of a plan. Its workers wait on a cache
+// line of their own, which costs a fork and join of well under a microsecond for each
+// parallel_for() within; libgomp's own takes several times that. The caller computes the parts that
+// no worker has begun, so a worker that the system has put aside holds nobody up.
 #include <algorithm>
+#include <atomic>
+#include <exception>
+#include <memory>
+#include <thread>
 
 #include "kernels/denormals.h"
 #include "kernels/kernel_context.h"
@@ -7,14 +16,30 @@
 #if defined(_OPENMP)
 #include <omp.h>
 #else
-#include <thread>
 #include <vector>
 #endif
 
 namespace mini_infer {
 namespace {
 
-thread_local bool inside_parallel = false;
+constexpr std::size_t kCacheLine = 64;
+
+// Waits by turns of the processor at first, then lets other threads have it.
+class Backoff {
+ public:
+  void wait() {
+    if (++turns_ > kTurns) return std::this_thread::yield();
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+  }
+
+ private:
+  static constexpr int kTurns = 4000;
+  int turns_ = 0;
+};
 
 // Part `part` of `parts` nearly equal ones of [0, count).
 Range part_of(std::int64_t count, int part, int parts) {
@@ -23,36 +48,139 @@ Range part_of(std::int64_t count, int part, int parts) {
   return {begin, begin + each + (part < rest ? 1 : 0)};
 }
 
-void run_part(std::int64_t count, int part, int parts, ParallelBody body) {
-  const FlushDenormals flush;
-  const bool outer = inside_parallel;
-  inside_parallel = true;
-  body(part_of(count, part, parts), part);
-  inside_parallel = outer;
+// The threads of one region: its caller, which hands out jobs, and workers.
+class Team {
+ public:
+  explicit Team(int threads)
+      : threads_(threads), places_(new Place[static_cast<std::size_t>(threads)]) {}
+  int threads() const { return threads_; }
+
+  // Of the caller. body(range, part) for all parts, 1 < parts <= threads().
+  void run(std::int64_t count, int parts, ParallelBody body) {
+    job_ = {count, parts, &body};
+    left_.store(parts - 1, std::memory_order_relaxed);
+    epoch_ += 2;
+    for (int part = 1; part < parts; ++part) state(part).store(epoch_, std::memory_order_release);
+    busy_ = true;
+    body(part_of(count, 0, parts), 0);
+    for (int part = 1; part < parts; ++part) {
+      if (take(part)) run_part(part);
+    }
+    busy_ = false;
+    for (Backoff backoff; left_.load(std::memory_order_acquire) != 0;) backoff.wait();
+  }
+  bool busy() const { return busy_; }
+
+  // Of worker 0 < part < threads(): computes what is handed out until stop().
+  void work(int part) {
+    const FlushDenormals flush;
+    for (Backoff backoff;;) {
+      if (state(part).load(std::memory_order_acquire) == kStop) return;
+      if (take(part)) {
+        run_part(part);
+        backoff = {};
+      } else {
+        backoff.wait();
+      }
+    }
+  }
+  void stop() {
+    for (int part = 1; part < threads_; ++part) state(part).store(kStop, std::memory_order_release);
+  }
+
+ private:
+  struct Job {
+    std::int64_t count;
+    int parts;
+    const ParallelBody* body;
+  };
+  // Even: a part of the job of that epoch that nobody has begun. Odd: none.
+  struct alignas(kCacheLine) Place {
+    std::atomic<std::uint64_t> state{1};
+  };
+  static constexpr std::uint64_t kStop = ~std::uint64_t{0};
+
+  std::atomic<std::uint64_t>& state(int part) {
+    return places_[static_cast<std::size_t>(part)].state;
+  }
+
+  // Whoever has taken a part may read job_: it stays until the part is done.
+  bool take(int part) {
+    std::uint64_t seen = state(part).load(std::memory_order_relaxed);
+    return seen % 2 == 0 &&
+           state(part).compare_exchange_strong(seen, seen + 1, std::memory_order_acq_rel);
+  }
+  void run_part(int part) {
+    (*job_.body)(part_of(job_.count, part, job_.parts), part);
+    left_.fetch_sub(1, std::memory_order_release);
+  }
+
+  const int threads_;
+  std::unique_ptr<Place[]> places_;
+  Job job_{};
+  std::uint64_t epoch_ = 0;
+  bool busy_ = false;
+  alignas(kCacheLine) std::atomic<int> left_{0};
+};
+
+// Of the thread that opened the region; workers have none, and compute nested calls alone.
+thread_local Team* current_team = nullptr;
+thread_local bool is_worker = false;
+
+void work(Team& team, int part) {
+  is_worker = true;
+  team.work(part);
+  is_worker = false;
+}
+
+// The caller's side of a region. No exception may leave the region itself.
+void lead(Team& team, FunctionRef<void()> body, std::exception_ptr& thrown) {
+  current_team = &team;
+  try {
+    body();
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  current_team = nullptr;
+  team.stop();
 }
 
 }  // namespace
 
-void parallel_for(int threads, std::int64_t count, double work_per_item, ParallelBody body) {
-  if (count <= 0) return;
-  const int parts = static_cast<int>(std::min<std::int64_t>(threads, count));
-  if (parts <= 1 || inside_parallel ||
-      static_cast<double>(count) * work_per_item < kParallelThreshold) {
-    body({0, count}, 0);
-    return;
-  }
+void with_threads(int threads, FunctionRef<void()> body) {
+  if (threads <= 1 || current_team != nullptr || is_worker) return body();
+  Team team(threads);
+  std::exception_ptr thrown;
 #if defined(_OPENMP)
-#pragma omp parallel num_threads(parts)
-  // OpenMP may give fewer threads than asked for; the parts stay the same.
-  for (int part = omp_get_thread_num(); part < parts; part += omp_get_num_threads()) {
-    run_part(count, part, parts, body);
+// OpenMP may give fewer threads than asked for; the caller computes the parts of the others.
+#pragma omp parallel num_threads(threads)
+  if (omp_get_thread_num() == 0) {
+    lead(team, body, thrown);
+  } else {
+    work(team, omp_get_thread_num());
   }
 #else
   std::vector<std::thread> workers;
-  for (int part = 1; part < parts; ++part) workers.emplace_back(run_part, count, part, parts, body);
-  run_part(count, 0, parts, body);
+  for (int part = 1; part < threads; ++part) workers.emplace_back([&, part] { work(team, part); });
+  lead(team, body, thrown);
   for (std::thread& worker : workers) worker.join();
 #endif
+  if (thrown != nullptr) std::rethrow_exception(thrown);
+}
+
+void parallel_for(int threads, std::int64_t count, double work_per_item, ParallelBody body) {
+  if (count <= 0) return;
+  const int parts = static_cast<int>(std::min<std::int64_t>(threads, count));
+  const bool serial =
+      parts <= 1 || is_worker || static_cast<double>(count) * work_per_item < kParallelThreshold;
+  Team* const team = current_team;
+  if (serial || (team != nullptr && (team->busy() || team->threads() < parts))) {
+    body({0, count}, 0);
+  } else if (team != nullptr) {
+    team->run(count, parts, body);
+  } else {
+    with_threads(parts, [&] { parallel_for(threads, count, work_per_item, body); });
+  }
 }
 
 }  // namespace mini_infer

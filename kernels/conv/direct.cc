@@ -99,7 +99,7 @@ class DirectConv final : public ConvAlgorithm {
     const std::int64_t blocks = s_.n * s_.groups * classes_ * row_blocks;
     const std::int64_t panels = ceil_div(group_oc_, kPanelBlocks * lanes_);
     const std::int64_t chunks = panel_chunks(blocks, panels, args.threads);
-    const double work = conv_macs(s_) / static_cast<double>(blocks * chunks);
+    const double work = conv_work(s_) / static_cast<double>(blocks * chunks);
     parallel_for(args.threads, blocks * chunks, work, [&](Range units, int thread) {
       float* const window = reinterpret_cast<float*>(args.scratch) +
                             static_cast<std::size_t>(thread) * window_floats();

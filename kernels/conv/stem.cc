@@ -54,7 +54,7 @@ class StemConv final : public ConvAlgorithm {
     const std::int64_t blocks = s_.n * row_blocks;
     const std::int64_t panels = ceil_div(s_.oc, kPanelBlocks * lanes_);
     const std::int64_t chunks = panel_chunks(blocks, panels, args.threads);
-    const double work = conv_macs(s_) / static_cast<double>(blocks * chunks);
+    const double work = conv_work(s_) / static_cast<double>(blocks * chunks);
     parallel_for(args.threads, blocks * chunks, work, [&](Range units, int thread) {
       float* const window = reinterpret_cast<float*>(args.scratch) +
                             static_cast<std::size_t>(thread) * window_floats();

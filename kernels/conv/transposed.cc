@@ -120,8 +120,8 @@ class TransposedConv final : public ConvAlgorithm {
     const std::int64_t blocks = s_.n * s_.groups * row_blocks;
     const std::int64_t panels = ceil_div(group_oc_, kPanelBlocks * lanes_);
     const std::int64_t chunks = panel_chunks(blocks, panels, args.threads);
-    const double macs = conv_macs(s_) / static_cast<double>(y_.stride * x_.stride);
-    parallel_for(args.threads, blocks * chunks, macs / static_cast<double>(blocks * chunks),
+    const double work = conv_work(s_) / static_cast<double>(y_.stride * x_.stride);
+    parallel_for(args.threads, blocks * chunks, work / static_cast<double>(blocks * chunks),
                  [&](Range units, int thread) {
                    float* const window = reinterpret_cast<float*>(args.scratch) +
                                          static_cast<std::size_t>(thread) * window_floats();

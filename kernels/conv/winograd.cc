@@ -207,7 +207,7 @@ class WinogradConv final : public ConvAlgorithm {
   }
 
   void run_blocks(const ConvArgs& args, const Plan& p) const {
-    const double work = conv_macs(s_) / static_cast<double>(p.blocks);
+    const double work = conv_work(s_) / static_cast<double>(p.blocks);
     parallel_for(args.threads, p.blocks, work, [&](Range blocks, int thread) {
       float* const v = reinterpret_cast<float*>(args.scratch) +
                        thread * elements_ * (p.v_element + p.products_element);
@@ -227,7 +227,7 @@ class WinogradConv final : public ConvAlgorithm {
     parallel_for(args.threads, ic_blocks_, transform_work, [&](Range blocks, int) {
       transform_input(args, p, tiles, {blocks.begin, blocks.end}, v);
     });
-    const double work = conv_macs(s_) / static_cast<double>(panels());
+    const double work = conv_work(s_) / static_cast<double>(panels());
     parallel_for(args.threads, panels(), work, [&](Range range, int thread) {
       float* const products = v + elements_ * (p.v_element + thread * p.products_element);
       multiply(args, p, tiles, {range.begin, range.end}, v, products);

@@ -93,7 +93,7 @@ void run_layer(benchmark::State& state, const Algorithm& algorithm, const ConvSh
   const Tensor w = random_floats(s.oc * (s.ic / s.groups) * s.kh * s.kw, 0.1f);
   const Tensor bias = random_floats(s.oc, 1.f);
   Tensor packed(DType::kFloat32, Shape{static_cast<std::int64_t>(conv->packed_floats())});
-  conv->pack(w.data<float>(), packed.mutable_data<float>());
+  conv->pack(w.data<float>(), packed.mutable_data<float>(), 1);
   Tensor y(DType::kFloat32, Shape{s.n * padded(s.oc) * s.oh * s.ow});
   Tensor scratch(DType::kUInt8, Shape{static_cast<std::int64_t>(conv->scratch_bytes(1)) + 64});
   ConvArgs args;

@@ -44,7 +44,7 @@ Status BlockedConv::run(const KernelContext& k) const {
     args.weights = weights->data<float>();
   } else {
     float* packed = reinterpret_cast<float*>(k.scratch + weights_offset);
-    algorithm->pack(k.input<float>(kW), packed);
+    algorithm->pack(k.input<float>(kW), packed, k.threads);
     args.weights = packed;
   }
   algorithm->run(args);
@@ -94,10 +94,11 @@ PreparedKernel blocked_conv(const PrepareContext& c, const ConvTask& task,
   }
   const std::size_t packed_bytes = algorithm->packed_floats() * sizeof(float);
   if (task.constant_weights) {
-    conv.weights = c.packed(
-        kW, packing_key(*algorithm, task.geometry, c.isa()), packed_bytes, [&](std::byte* out) {
-          algorithm->pack(c.constant(kW)->data<float>(), reinterpret_cast<float*>(out));
-        });
+    conv.weights = c.packed(kW, packing_key(*algorithm, task.geometry, c.isa()), packed_bytes,
+                            [&](std::byte* out) {
+                              algorithm->pack(c.constant(kW)->data<float>(),
+                                              reinterpret_cast<float*>(out), c.threads());
+                            });
   } else {
     conv.weights_offset = kernel.scratch_bytes;
     kernel.scratch_bytes += packed_bytes;

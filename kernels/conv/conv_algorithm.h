@@ -6,7 +6,7 @@
 //
 //   at prepare   if (const char* why = direct_conv_declines(shape, isa)) ...          // why not
 //                auto conv = make_direct_conv(shape, isa);
-//                conv->pack(w, packed);               // packed: conv->packed_floats() floats,
+//                conv->pack(w, packed, threads);      // packed: conv->packed_floats() floats,
 //                64-byte aligned conv->scratch_bytes(threads);        // 64-byte aligned scratch
 //                for run()
 //   at run       conv->run(args);                     // noexcept, allocates nothing, may run
@@ -49,7 +49,7 @@ class ConvAlgorithm {
   // Size of the packed weights.
   virtual std::size_t packed_floats() const noexcept = 0;
   // w: [oc][ic/groups][kh][kw], dense.
-  virtual void pack(const float* w, float* packed) const noexcept = 0;
+  virtual void pack(const float* w, float* packed, int threads) const noexcept = 0;
   virtual std::size_t scratch_bytes(int threads) const noexcept = 0;
   virtual void run(const ConvArgs& args) const noexcept = 0;
 };

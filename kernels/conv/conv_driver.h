@@ -7,6 +7,7 @@
 
 #include "kernels/conv/conv_algorithm.h"
 #include "kernels/conv/epilogue.h"
+#include "kernels/kernel_context.h"
 
 namespace mini_infer {
 
@@ -42,23 +43,30 @@ constexpr Span chunk_of(std::int64_t count, std::int64_t i, std::int64_t n) {
 // are zero. Returns the end of what was written.
 template <class Weight>
 float* pack_panels(const Weight& weight, std::int64_t oc, std::int64_t ic, std::int64_t taps,
-                   int lanes, int panel_blocks, float* packed) {
+                   int lanes, int panel_blocks, float* packed, int threads) {
   const std::int64_t padded = ceil_div(oc, lanes) * lanes,
                      panel = std::int64_t{panel_blocks} * lanes;
-  for (std::int64_t first = 0; first < oc; first += panel) {
+  const auto pack_panel = [&](std::int64_t first, float* out) {
     const std::int64_t width = std::min(panel, padded - first);
     for (std::int64_t block = 0; block < ic; block += lanes) {
       const std::int64_t block_end = std::min(ic, block + lanes);
       for (std::int64_t t = 0; t < taps; ++t) {
-        for (std::int64_t c = block; c < block_end; ++c, packed += width) {
+        for (std::int64_t c = block; c < block_end; ++c, out += width) {
           for (std::int64_t o = 0; o < width; ++o) {
-            packed[o] = first + o < oc ? weight(first + o, c, t) : 0.f;
+            out[o] = first + o < oc ? weight(first + o, c, t) : 0.f;
           }
         }
       }
     }
-  }
-  return packed;
+  };
+  const std::int64_t filter = ic * taps;
+  parallel_for(threads, ceil_div(oc, panel), static_cast<double>(panel * filter),
+               [&](Range panels, int) {
+                 for (std::int64_t p = panels.begin; p < panels.end; ++p) {
+                   pack_panel(p * panel, packed + p * panel * filter);
+                 }
+               });
+  return packed + padded * filter;
 }
 // Size of what pack_panels writes.
 std::int64_t packed_panel_floats(std::int64_t oc, std::int64_t ic, std::int64_t taps, int lanes);

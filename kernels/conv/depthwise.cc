@@ -24,7 +24,7 @@ class DepthwiseConv final : public ConvAlgorithm {
   std::size_t packed_floats() const noexcept override {
     return static_cast<std::size_t>(blocks_ * s_.kh * s_.kw * lanes_);
   }
-  void pack(const float* w, float* packed) const noexcept override {
+  void pack(const float* w, float* packed, int /*threads*/) const noexcept override {
     const std::int64_t taps = s_.kh * s_.kw;
     for (std::int64_t block = 0; block < blocks_; ++block) {
       for (std::int64_t t = 0; t < taps; ++t) {

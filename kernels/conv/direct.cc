@@ -79,14 +79,15 @@ class DirectConv final : public ConvAlgorithm {
     return static_cast<std::size_t>(s_.groups * group_packed());
   }
 
-  void pack(const float* w, float* packed) const noexcept override {
+  void pack(const float* w, float* packed, int threads) const noexcept override {
     if (few_outputs_) return pack_few(w, packed);
     const std::int64_t taps = s_.kh * s_.kw;
     for (std::int64_t g = 0; g < s_.groups; ++g, w += group_oc_ * group_ic_ * taps) {
       const auto weight = [&](std::int64_t o, std::int64_t i, std::int64_t t) {
         return w[(o * group_ic_ + i) * taps + t];
       };
-      packed = pack_panels(weight, group_oc_, group_ic_, taps, lanes_, kPanelBlocks, packed);
+      packed =
+          pack_panels(weight, group_oc_, group_ic_, taps, lanes_, kPanelBlocks, packed, threads);
     }
   }
 

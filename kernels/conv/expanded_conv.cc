@@ -37,7 +37,7 @@ class ExpandedConv final : public ConvAlgorithm {
 
   // w: [oc][ic][taps] of each group -> [oc][merge * ic][taps], zero where a filter of one group
   // meets a channel of another.
-  void pack(const float* w, float* packed) const noexcept override {
+  void pack(const float* w, float* packed, int threads) const noexcept override {
     const std::int64_t taps = shape_.kh * shape_.kw, ic = shape_.ic / shape_.groups;
     const std::int64_t oc = shape_.oc / shape_.groups, row = merge_ * ic * taps;
     std::vector<float> dense(static_cast<std::size_t>(shape_.oc * row), 0.f);
@@ -45,7 +45,7 @@ class ExpandedConv final : public ConvAlgorithm {
       const std::int64_t group = o / oc % merge_;
       std::copy_n(w + o * ic * taps, ic * taps, dense.data() + o * row + group * ic * taps);
     }
-    direct_->pack(dense.data(), packed);
+    direct_->pack(dense.data(), packed, threads);
   }
 
  private:

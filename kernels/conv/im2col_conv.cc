@@ -183,7 +183,7 @@ std::shared_ptr<const PackedBuffer> pack_weights(const PrepareContext& c, const 
     for (std::int64_t group = 0; group < g.groups; ++group) {
       const GemmInput matrix{.data = w + group * g.group_oc() * g.depth(), .row_stride = g.depth()};
       pack_a(matrix, g.group_oc(), g.depth(), reinterpret_cast<float*>(out) + group * packed_group,
-             c.isa());
+             c.isa(), c.threads());
     }
   });
 }

@@ -169,14 +169,14 @@ void pack_constant_weights(const PrepareContext& c, IntegerConv& f) {
   f.packed_group = packed_a_floats(rows, depth, c.isa());
   const auto bytes = checked_bytes(DType::kFloat32, Shape{f.packed_group, f.g.groups});
   if (c.constant(w) == nullptr || !zero.has_value() || f.packed_group == 0 || !bytes.ok()) return;
-  const W* data = c.constant(w)->data<W>();
   const std::string key = cat("integer_conv/", isa_name(c.isa()), "/", f.g.groups, "/", *zero);
   f.packed_w = c.packed(w, key, *bytes, [&](std::byte* out) {
+    const W* data = c.constant(w)->data<W>();
     std::vector<float> matrix(static_cast<std::size_t>(rows * depth));
     for (std::int64_t group = 0; group < f.g.groups; ++group) {
       subtract_zero(data + group * rows * depth, *zero, rows * depth, matrix.data());
       pack_a({.data = matrix.data(), .row_stride = depth}, rows, depth,
-             reinterpret_cast<float*>(out) + group * f.packed_group, c.isa());
+             reinterpret_cast<float*>(out) + group * f.packed_group, c.isa(), c.threads());
     }
   });
 }

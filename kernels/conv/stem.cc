@@ -39,11 +39,11 @@ class StemConv final : public ConvAlgorithm {
   std::size_t packed_floats() const noexcept override {
     return static_cast<std::size_t>(packed_panel_floats(s_.oc, 1, tap_count(), lanes_));
   }
-  void pack(const float* w, float* packed) const noexcept override {
+  void pack(const float* w, float* packed, int /*threads*/) const noexcept override {
     const auto weight = [&](std::int64_t o, std::int64_t, std::int64_t t) {
       return w[o * tap_count() + t];
     };
-    pack_panels(weight, s_.oc, 1, tap_count(), lanes_, kPanelBlocks, packed);
+    pack_panels(weight, s_.oc, 1, tap_count(), lanes_, kPanelBlocks, packed, 1);
   }
   std::size_t scratch_bytes(int threads) const noexcept override {
     return static_cast<std::size_t>(threads) * window_floats() * sizeof(float);

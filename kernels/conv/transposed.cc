@@ -94,7 +94,7 @@ class TransposedConv final : public ConvAlgorithm {
   }
 
   // [groups][classes of y][classes of x] panels, whatever the padding is.
-  void pack(const float* w, float* packed) const noexcept override {
+  void pack(const float* w, float* packed, int threads) const noexcept override {
     const std::int64_t taps = s_.kh * s_.kw;
     for (std::int64_t g = 0; g < s_.groups; ++g, w += group_ic_ * group_oc_ * taps) {
       for (std::int64_t class_y = 0; class_y < y_.stride; ++class_y) {
@@ -105,7 +105,7 @@ class TransposedConv final : public ConvAlgorithm {
           };
           packed =
               pack_panels(weight, group_oc_, group_ic_, static_cast<std::int64_t>(places.size()),
-                          lanes_, kPanelBlocks, packed);
+                          lanes_, kPanelBlocks, packed, threads);
         }
       }
     }

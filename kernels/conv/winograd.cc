@@ -25,6 +25,7 @@ namespace mini_infer {
 namespace {
 
 constexpr int kPanelBlocks = 2;
+constexpr std::int64_t kPanelWidth = 32;  // at most
 constexpr std::int64_t kCacheLineFloats = 16;
 // V and products of one block of tiles, at most, whatever it would save.
 constexpr std::int64_t kMostBlockBytes = 48 << 20;
@@ -91,23 +92,18 @@ class WinogradConv final : public ConvAlgorithm {
   }
 
   // [panels][e][ic][panel width]
-  void pack(const float* w, float* packed) const noexcept override {
+  void pack(const float* w, float* packed, int threads) const noexcept override {
     const std::vector<double> g = weight_transform(variant_);
-    const std::int64_t padded = ceil_div(s_.oc, lanes_) * lanes_;
-    for (std::int64_t first = 0; first < padded; first += kPanelBlocks * lanes_) {
-      const std::int64_t width = std::min<std::int64_t>(kPanelBlocks * lanes_, padded - first);
-      for (std::int64_t ic = 0; ic < s_.ic; ++ic) {
-        for (std::int64_t o = 0; o < width; ++o) {
-          float* const to = packed + ic * width + o;
-          if (first + o < s_.oc) {
-            transform_filter(g, w + ((first + o) * s_.ic + ic) * 9, s_.ic * width, to);
-          } else {
-            for (std::int64_t e = 0; e < elements_; ++e) to[e * s_.ic * width] = 0.f;
+    const std::int64_t padded = ceil_div(s_.oc, lanes_) * lanes_, panel = kPanelBlocks * lanes_;
+    const std::int64_t filter = elements_ * s_.ic;
+    parallel_for(
+        threads, ceil_div(padded, panel), static_cast<double>(9 * panel * filter),
+        [&](Range panels, int) {
+          for (std::int64_t p = panels.begin; p < panels.end; ++p) {
+            const std::int64_t first = p * panel;
+            pack_panel(g, w, {first, std::min(first + panel, padded)}, packed + first * filter);
           }
-        }
-      }
-      packed += elements_ * s_.ic * width;
-    }
+        });
   }
 
   std::size_t scratch_bytes(int threads) const noexcept override {
@@ -189,21 +185,35 @@ class WinogradConv final : public ConvAlgorithm {
     return p;
   }
 
-  void transform_filter(const std::vector<double>& g, const float* w, std::int64_t stride,
-                        float* to) const {
-    const std::int64_t n = variant_.in();
-    for (std::int64_t y = 0; y < n; ++y) {
-      for (std::int64_t x = 0; x < n; ++x) {
-        double sum = 0;
-        for (int i = 0; i < 3; ++i) {
-          for (int j = 0; j < 3; ++j) {
-            sum += g[static_cast<std::size_t>(y * 3 + i)] * g[static_cast<std::size_t>(x * 3 + j)] *
-                   static_cast<double>(w[i * 3 + j]);
-          }
-        }
-        to[(y * n + x) * stride] = static_cast<float>(sum);
+  // Filters `outs` of all input channels. Those of one input channel side by side: each sum is a
+  // loop over filters, and each element is stored as whole lines.
+  void pack_panel(const std::vector<double>& g, const float* w, Span outs, float* packed) const {
+    const std::int64_t width = outs.count(), real = std::min(outs.last, s_.oc) - outs.first;
+    double taps[9][kPanelWidth] = {};
+    for (std::int64_t ic = 0; ic < s_.ic; ++ic) {
+      for (std::int64_t o = 0; o < real; ++o) {
+        const float* const from = w + ((outs.first + o) * s_.ic + ic) * 9;
+        for (int t = 0; t < 9; ++t) taps[t][o] = static_cast<double>(from[t]);
+      }
+      for (std::int64_t e = 0; e < elements_; ++e) {
+        transform_filters(g, e, taps, width, packed + (e * s_.ic + ic) * width);
       }
     }
+  }
+
+  // Element `e` = y * in + x of G w G'.
+  void transform_filters(const std::vector<double>& g, std::int64_t e,
+                         const double (&taps)[9][kPanelWidth], std::int64_t width,
+                         float* to) const {
+    const double* const y = &g[static_cast<std::size_t>(e / variant_.in() * 3)];
+    const double* const x = &g[static_cast<std::size_t>(e % variant_.in() * 3)];
+    double sums[kPanelWidth] = {};
+    for (int t = 0; t < 9; ++t) {
+      const double factor = y[t / 3] * x[t % 3];
+      if (factor == 0) continue;
+      for (std::int64_t o = 0; o < kPanelWidth; ++o) sums[o] += factor * taps[t][o];
+    }
+    for (std::int64_t o = 0; o < width; ++o) to[o] = static_cast<float>(sums[o]);
   }
 
   void run_blocks(const ConvArgs& args, const Plan& p) const {

@@ -222,6 +222,24 @@ void choose_blocks(GemmPlan& plan) {
   plan.scratch_floats = plan.scratch_of_a + round_up(columns_packed * plan.kc, kFloatsPerLine);
 }
 
+// A whole operand, a group of panels at a time.
+void pack_all(const simd::PackJob& whole, Isa isa, int threads) {
+  constexpr std::int64_t kGroup = 8;  // panels; the lines written at once stay in the L1 cache
+  const std::int64_t group = kGroup * whole.width;
+  const auto pack = simd::pack_panels.get(isa);
+  parallel_for(threads, ceil_div(whole.count, group), static_cast<double>(group * whole.kc),
+               [&](Range groups, int) {
+                 for (std::int64_t g = groups.begin; g < groups.end; ++g) {
+                   simd::PackJob job = whole;
+                   job.src += g * group * whole.stride;
+                   job.count = std::min(group, whole.count - g * group);
+                   job.out += g * group * whole.kc;
+                   job.panel_stride = whole.kc * whole.width;
+                   pack(job);
+                 }
+               });
+}
+
 }  // namespace
 
 GemmTile gemm_tile(Isa isa) noexcept {
@@ -255,16 +273,16 @@ std::int64_t packed_b_floats(std::int64_t k, std::int64_t n, Isa isa) noexcept {
   return floats == std::numeric_limits<std::int64_t>::max() ? 0 : floats;
 }
 
-void pack_a(const GemmInput& a, std::int64_t m, std::int64_t k, float* packed, Isa isa) noexcept {
-  const int width = panel_rows(m, isa);
-  simd::pack_panels.get(isa)(
-      {a.data, a.row_stride, a.column_stride, m, k, width, packed, k * width});
+void pack_a(const GemmInput& a, std::int64_t m, std::int64_t k, float* packed, Isa isa,
+            int threads) noexcept {
+  pack_all({a.data, a.row_stride, a.column_stride, m, k, panel_rows(m, isa), packed}, isa, threads);
 }
 
-void pack_b(const GemmInput& b, std::int64_t k, std::int64_t n, float* packed, Isa isa) noexcept {
-  const int width = simd::sgemm_tile_columns.get(isa)();
-  simd::pack_panels.get(isa)(
-      {b.data, b.column_stride, b.row_stride, n, k, width, packed, k * width});
+void pack_b(const GemmInput& b, std::int64_t k, std::int64_t n, float* packed, Isa isa,
+            int threads) noexcept {
+  pack_all(
+      {b.data, b.column_stride, b.row_stride, n, k, simd::sgemm_tile_columns.get(isa)(), packed},
+      isa, threads);
 }
 
 void gemm_batch_over(const GemmPlan& plan, Range depth,

@@ -117,10 +117,10 @@ GemmPlan plan_gemm(const GemmShape& shape, int threads, Isa isa = best_isa()) no
 std::int64_t packed_a_floats(std::int64_t m, std::int64_t k, Isa isa = best_isa()) noexcept;
 std::int64_t packed_b_floats(std::int64_t k, std::int64_t n, Isa isa = best_isa()) noexcept;
 // Packs a whole operand for any plan of the same m (pack_a) or n (pack_b), k and isa.
-void pack_a(const GemmInput& a, std::int64_t m, std::int64_t k, float* packed,
-            Isa isa = best_isa()) noexcept;
-void pack_b(const GemmInput& b, std::int64_t k, std::int64_t n, float* packed,
-            Isa isa = best_isa()) noexcept;
+void pack_a(const GemmInput& a, std::int64_t m, std::int64_t k, float* packed, Isa isa = best_isa(),
+            int threads = 1) noexcept;
+void pack_b(const GemmInput& b, std::int64_t k, std::int64_t n, float* packed, Isa isa = best_isa(),
+            int threads = 1) noexcept;
 
 // Runs the plan's tasks on its threads. `scratch` has plan.scratch_bytes() bytes, aligned to 64.
 void gemm(const GemmPlan& plan, const GemmOperands& operands, float* scratch) noexcept;

@@ -203,16 +203,16 @@ void pack_constant_b(const PrepareContext& c, const Places& at, IntegerProduct& 
       !bytes.ok()) {
     return;
   }
-  const B* data = c.constant(b)->data<B>();
   const std::string key =
       cat("integer_b/", isa_name(c.isa()), "/", p.k, "x", p.n, "/", p.b.row_stride, "/", *zero);
   f.packed_b = c.packed(b, key, *bytes, [&](std::byte* out) {
+    const B* data = c.constant(b)->data<B>();
     std::vector<float> matrix(static_cast<std::size_t>(p.k * p.n));
     for (std::int64_t i = 0; i < p.b.matrices; ++i) {
       subtract_zero(data + i * p.k * p.n, *zero, p.k * p.n, matrix.data());
       pack_b(
           {.data = matrix.data(), .row_stride = p.b.row_stride, .column_stride = p.b.column_stride},
-          p.k, p.n, reinterpret_cast<float*>(out) + i * f.packed_matrix, c.isa());
+          p.k, p.n, reinterpret_cast<float*>(out) + i * f.packed_matrix, c.isa(), c.threads());
     }
   });
 }

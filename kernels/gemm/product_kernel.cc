@@ -109,20 +109,20 @@ PackedStack pack_stack(const PrepareContext& c, std::size_t input, const Product
   for (const std::int64_t offset : stack.offsets) {
     if (offset % size != 0) return packed;
   }
-  const float* data = c.constant(input)->data<float>();
   const std::string key =
       cat(is_left ? "gemm_a/" : "gemm_b/", isa_name(c.isa()), "/", stack.rows, "x", stack.columns,
           "/", stack.row_stride, "/", stack.column_stride, "/", is_left ? p.m : 0);
   packed.buffer = c.packed(input, key, *bytes, [&](std::byte* out) {
+    const float* data = c.constant(input)->data<float>();
     for (std::int64_t i = 0; i < stack.matrices; ++i) {
       const GemmInput matrix{.data = data + i * size,
                              .row_stride = stack.row_stride,
                              .column_stride = stack.column_stride};
       float* to = reinterpret_cast<float*>(out) + i * each;
       if (is_left) {
-        pack_a(matrix, p.m, p.k, to, c.isa());
+        pack_a(matrix, p.m, p.k, to, c.isa(), c.threads());
       } else {
-        pack_b(matrix, p.k, p.n, to, c.isa());
+        pack_b(matrix, p.k, p.n, to, c.isa(), c.threads());
       }
     }
   });

@@ -262,12 +262,12 @@ PackedMatrix pack_matrix(const PrepareContext& c, const RecurrentParams& p, std:
   if (count == 0) return matrix;
   const auto floats = static_cast<std::size_t>(packed_b_floats(matrix.k, matrix.n, p.isa));
   if (const Tensor* constant = c.constant(i)) {
-    const float* data = constant->data<float>() + matrix.offset;
     matrix.packed =
         c.packed(i, c.with_isa(cat("gemm_b_columns/", matrix.offset, "/", matrix.k, "x", matrix.n)),
                  floats * sizeof(float), [&](std::byte* out) {
+                   const float* data = constant->data<float>() + matrix.offset;
                    pack_b({.data = data, .row_stride = 1, .column_stride = matrix.k}, matrix.k,
-                          matrix.n, reinterpret_cast<float*>(out), p.isa);
+                          matrix.n, reinterpret_cast<float*>(out), p.isa, c.threads());
                  });
   } else {
     matrix.scratch = scratch;

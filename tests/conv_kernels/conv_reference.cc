@@ -178,7 +178,7 @@ std::vector<float> run_conv(const ConvAlgorithm& conv, const Problem& p, Isa isa
   const Tensor x =
       floats(layout == InputLayout::kPlain ? p.x : to_blocked(p.x, s.n, s.ic, s.ih * s.iw, lanes));
   Tensor w = floats(conv.packed_floats(), kNan);
-  conv.pack(p.w.data(), w.mutable_data<float>());
+  conv.pack(p.w.data(), w.mutable_data<float>(), 2);
   const std::int64_t blocks = (s.oc + lanes - 1) / lanes;
   const std::size_t guard = 16;  // floats that must stay NaN
   const auto size = static_cast<std::size_t>(s.n * blocks * s.oh * s.ow * lanes);

@@ -127,6 +127,11 @@ Tensor Executor::tensor_of(ValueId id, const State& state) const {
   const Slot& slot = plan_->slots[v];
   if (slot.kind == Slot::Kind::kHeap) return state.heap[v];
   if (slot.kind == Slot::Kind::kInput && !slot.shape) return state.inputs[slot.index];
+  if (slot.kind == Slot::Kind::kConstant) {
+    if (!slot.constant.empty()) return slot.constant;
+    const auto base = std::make_shared<const Tensor>(plan_->slots[slot.index].constant);
+    return Tensor::share(slot.dtype, *slot.shape, state.pointers[v], base);
+  }
   return Tensor::view(slot.dtype, *slot.shape, state.pointers[v]);
 }
 

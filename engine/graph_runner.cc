@@ -80,6 +80,7 @@ Result<std::shared_ptr<Executor>> GraphRunner::executor(std::span<const Tensor> 
 
 Result<std::shared_ptr<Executor>> GraphRunner::make_executor(std::span<const Tensor> inputs) const {
   Graph graph = *graph_;
+  graph.unread_constants();  // what the passes read of them is let go with this copy
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     Value& value = graph.value(graph.inputs[i]);
     value.dtype = inputs[i].dtype();

@@ -22,6 +22,7 @@ class Planner {
     MINI_TRY(make_steps());
     MINI_TRY_ASSIGN(const std::vector<std::size_t> bytes, value_bytes());
     plan_memory(*plan_, bytes);
+    drop_packed_constants();
     find_last_uses_of_heap();
     count_constants();
     return plan_;
@@ -32,6 +33,7 @@ class Planner {
 
   void make_slots() {
     plan_->slots.resize(graph_.value_count());
+    read_.resize(graph_.value_count(), false);
     for (std::size_t v = 0; v < graph_.value_count(); ++v) {
       const Value& value = graph_.value(static_cast<ValueId>(v));
       Slot& target = plan_->slots[v];
@@ -40,7 +42,7 @@ class Planner {
       if (value.is_constant() &&
           (!value.users.empty() || graph_.is_output(static_cast<ValueId>(v)))) {
         target.kind = Slot::Kind::kConstant;
-        target.constant = value.constant;
+        target.constant = value.constant.unread();
       }
     }
     plan_->inputs = graph_.inputs;
@@ -78,6 +80,7 @@ class Planner {
       step.dynamic = !status.ok();
     }
     if (step.dynamic) {
+      for (const ValueId in : node.inputs) note_read(in);
       step.kernel = {.name = "dynamic", .why = "shapes or parameters depend on data"};
       for (const ValueId out : node.outputs) {
         if (out != kNoValue) slot(out).kind = Slot::Kind::kHeap;
@@ -124,7 +127,7 @@ class Planner {
                         .dtype = slot(in).dtype,
                         .shape = *slot(in).shape,
                         .layout = graph_.value(in).layout,
-                        .constant = graph_.constant(in)});
+                        .constant = graph_.constant(in) != nullptr ? &slot(in).constant : nullptr});
     }
     std::vector<PrepareOutput> outputs;
     for (const ValueId out : step.outputs) {
@@ -139,7 +142,30 @@ class Planner {
     }
     PrepareContext context(step.node, std::move(inputs), std::move(outputs), environment_);
     MINI_TRY_ASSIGN(step.kernel, step.op->prepare(context));
+    for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+      const ValueId in = step.inputs[i];
+      if (!context.is_packed(i)) {
+        note_read(in);
+      } else if (!read_[static_cast<std::size_t>(in)]) {
+        slot(in).constant = slot(in).constant.unread();
+      }
+    }
     return context.status();
+  }
+
+  void note_read(ValueId id) {
+    if (id != kNoValue) read_[static_cast<std::size_t>(id)] = true;
+  }
+
+  // Constants that the steps have in packed form only.
+  void drop_packed_constants() {
+    for (const PlanOutput& out : plan_->outputs) note_read(out.value);
+    for (std::size_t v = 0; v < plan_->slots.size(); ++v) {
+      Slot& target = plan_->slots[v];
+      if (target.kind != Slot::Kind::kConstant || read_[v]) continue;
+      target.kind = Slot::Kind::kNone;
+      target.constant = Tensor();
+    }
   }
 
   // Bytes of each value with a known shape, in its layout.
@@ -189,6 +215,7 @@ class Planner {
   const OpLookup& ops_;
   const PrepareContext::Environment& environment_;
   std::shared_ptr<Plan> plan_;
+  std::vector<bool> read_;  // by value: a step reads it as it is
 };
 
 }  // namespace

@@ -117,6 +117,7 @@ Result<Session> Session::load(ImportedModel&& imported, const SessionOptions& op
   PassContext context = impl->engine.pass_context(evaluator);
   MINI_TRY_ASSIGN(impl->load_passes, run_passes(graph, PassStage::kLoad, context,
                                                 {.disabled = options.disabled_passes}));
+  graph.unread_constants();
   for (std::size_t i = 0; i < graph.outputs().size(); ++i) {
     impl->outputs[i] = output_info(graph.outputs()[i], graph, impl->outputs[i]);
   }

@@ -1,4 +1,5 @@
 #include <mini_infer/tensor.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <bit>
@@ -6,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <mutex>
 #include <new>
 
 #include "graph/ir/sequence.h"
@@ -72,6 +74,22 @@ std::shared_ptr<void> allocate_bytes(std::size_t bytes) {
   if (huge) ::madvise(data, rounded / kHugePage * kHugePage, MADV_HUGEPAGE);
 #endif
   return {data, [](void* p) { std::free(p); }};
+}
+
+// Zeros. Memory that comes fresh from the system is zero already, which calloc knows; large blocks
+// get huge pages, for fewer page faults now and fewer TLB misses later.
+std::shared_ptr<void> allocate_zeros(std::size_t bytes) {
+  void* const base = std::calloc(bytes / kAlignment + 2, kAlignment);
+  if (base == nullptr) throw std::bad_alloc();
+  const auto address = reinterpret_cast<std::uintptr_t>(base);
+  void* const data =
+      static_cast<std::byte*>(base) + (kAlignment - address % kAlignment) % kAlignment;
+  constexpr std::size_t kLarge = std::size_t{4} << 20, kPage = 4096;
+  if (bytes >= kLarge) {
+    const auto first = (address + kPage - 1) / kPage * kPage;
+    (void)::madvise(reinterpret_cast<void*>(first), bytes - kPage, MADV_HUGEPAGE);
+  }
+  return {data, [base](void*) { std::free(base); }};
 }
 
 }  // namespace
@@ -176,9 +194,8 @@ Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape
     owner_ = std::move(objects);
     return;
   }
-  std::shared_ptr<void> memory = allocate_bytes(bytes());
+  std::shared_ptr<void> memory = allocate_zeros(bytes());
   data_ = memory.get();
-  std::memset(data_, 0, bytes());
   owner_ = std::move(memory);
 }
 
@@ -209,6 +226,42 @@ Tensor Tensor::share(DType dtype, Shape shape, const void* data,
   return tensor;
 }
 
+// Bytes that may be there or not. The recipe is shared by all tensors with the same contents, the
+// bytes by copies of one tensor only.
+class Tensor::Deferred {
+ public:
+  using Recipe = std::function<std::shared_ptr<const void>()>;
+  explicit Deferred(std::shared_ptr<const Recipe> recipe) : recipe_(std::move(recipe)) {}
+
+  const std::shared_ptr<const Recipe>& recipe() const { return recipe_; }
+  const void* data() const {
+    const std::lock_guard lock(mutex_);
+    if (bytes_ == nullptr) bytes_ = (*recipe_)();
+    return bytes_.get();
+  }
+  static const Deferred& of(const Tensor& tensor) {
+    return *static_cast<const Deferred*>(tensor.owner_.get());
+  }
+
+ private:
+  std::shared_ptr<const Recipe> recipe_;
+  mutable std::mutex mutex_;
+  mutable std::shared_ptr<const void> bytes_;
+};
+
+Tensor Tensor::defer(DType dtype, Shape shape, std::function<std::shared_ptr<const void>()> make) {
+  auto recipe = std::make_shared<const Deferred::Recipe>(std::move(make));
+  return share(dtype, std::move(shape), nullptr, std::make_shared<Deferred>(std::move(recipe)));
+}
+
+Tensor Tensor::unread() const {
+  if (!is_deferred()) return *this;
+  return share(dtype_, shape_, nullptr, std::make_shared<Deferred>(Deferred::of(*this).recipe()));
+}
+
+const void* Tensor::deferred_data() const { return Deferred::of(*this).data(); }
+const void* Tensor::recipe() const { return Deferred::of(*this).recipe().get(); }
+
 std::size_t Tensor::bytes() const {
   return dtype_size(dtype_) * static_cast<std::size_t>(shape_.elements());
 }
@@ -228,7 +281,7 @@ Tensor Tensor::clone() const {
     std::copy_n(static_cast<const std::string*>(data_), elements(),
                 static_cast<std::string*>(copy.data_));
   } else if (bytes() > 0) {
-    std::memcpy(copy.data_, data_, bytes());
+    std::memcpy(copy.data_, data(), bytes());
   }
   return copy;
 }

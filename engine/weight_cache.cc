@@ -7,11 +7,11 @@ std::shared_ptr<const PackedBuffer> SessionWeights::get(const Tensor& source,
                                                         FunctionRef<void(std::byte*)> fill) {
   const std::lock_guard lock(mutex_);
   // The shape is part of the key: two views of one buffer may start at the same address.
-  Entry& entry = entries_[{source.data(), key + source.shape().str()}];
+  Entry& entry = entries_[{source.identity(), key + source.shape().str()}];
   if (entry.buffer == nullptr) {
     auto buffer = std::make_shared<PackedBuffer>(bytes);
     fill(buffer->mutable_data());
-    entry = {.source = source.owner(), .buffer = std::move(buffer)};
+    entry = {.source = source.unread(), .buffer = std::move(buffer)};
   }
   return entry.buffer;
 }

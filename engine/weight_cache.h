@@ -20,7 +20,7 @@ class SessionWeights : public WeightCache {
 
  private:
   struct Entry {
-    std::shared_ptr<const void> source;  // keeps the address that is the key from being used again
+    Tensor source;  // keeps the identity that is the key from being used again
     std::shared_ptr<const PackedBuffer> buffer;
   };
   mutable std::mutex mutex_;

@@ -38,6 +38,7 @@ std::size_t PrepareContext::storage_elements(const Shape& shape, Layout layout) 
 std::shared_ptr<const PackedBuffer> PrepareContext::packed(
     std::size_t i, const std::string& key, std::size_t bytes,
     FunctionRef<void(std::byte*)> fill) const {
+  if (i < is_packed_.size()) is_packed_[i] = true;
   if (environment_.weights != nullptr && constant(i) != nullptr && !input(i).transient) {
     return environment_.weights->get(*constant(i), key, bytes, fill);
   }

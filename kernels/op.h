@@ -108,7 +108,8 @@ class PrepareContext : public AttributeReader {
       : AttributeReader(node),
         inputs_(std::move(inputs)),
         outputs_(std::move(outputs)),
-        environment_(environment) {}
+        environment_(environment),
+        is_packed_(inputs_.size(), false) {}
 
   int opset() const { return node().opset; }
   Isa isa() const { return environment_.isa; }
@@ -138,10 +139,12 @@ class PrepareContext : public AttributeReader {
 
   // `fill` writes `bytes` bytes made from constant input `i`; called once for each session, key and
   // constant. `key` names the format with all its parameters: "gemm_b/avx512/trans". For inputs
-  // that are not constant, call the packing yourself at run time.
+  // that are not constant, call the packing yourself at run time. The kernel must not read input
+  // `i` itself any more: the planner drops what is only packed.
   std::shared_ptr<const PackedBuffer> packed(std::size_t i, const std::string& key,
                                              std::size_t bytes,
                                              FunctionRef<void(std::byte*)> fill) const;
+  bool is_packed(std::size_t i) const { return i < is_packed_.size() && is_packed_[i]; }
   std::shared_ptr<SubgraphRunner> subgraph(std::string_view attribute) const;
   void warn(const std::string& message) const;
   // "gemm" -> "gemm/avx512"
@@ -151,13 +154,14 @@ class PrepareContext : public AttributeReader {
   std::vector<PrepareInput> inputs_;
   std::vector<PrepareOutput> outputs_;
   const Environment& environment_;
+  mutable std::vector<bool> is_packed_;  // by input
 };
 
 // Extent of a blocked value in elements: channels rounded up to a multiple of `block`.
 std::int64_t blocked_elements(const Shape& shape, int block);
 
-// Defines the function that ops.def's line MINI_OP(name) refers to. (A line without a file is a link
-// error; tests/lint finds a file without a line.)
+// Defines the function that ops.def's line MINI_OP(name) refers to. (A line without a file is a
+// link error; tests/lint finds a file without a line.)
 #define MINI_DEFINE_OP(name, ...)       \
   const OpDef& op_##name();             \
   const OpDef& op_##name() {            \

@@ -60,6 +60,10 @@ void Graph::make_constant(ValueId id, Tensor tensor) {
   target.constant = std::move(tensor);
 }
 
+void Graph::unread_constants() {
+  for (Value& value : values_) value.constant = value.constant.unread();
+}
+
 const Tensor* Graph::constant(ValueId id) const {
   return id != kNoValue && value(id).is_constant() ? &value(id).constant : nullptr;
 }

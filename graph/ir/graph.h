@@ -98,6 +98,8 @@ class Graph {
   std::size_t value_count() const { return values_.size(); }
   // The tensor of a constant value; nullptr for others and for kNoValue.
   const Tensor* constant(ValueId id) const;
+  // Lets go of the bytes of constants that can be had again.
+  void unread_constants();
   ValueId find_value(std::string_view value_name) const;  // kNoValue when there is none; linear
   bool is_output(ValueId id) const;
   bool is_input(ValueId id) const;

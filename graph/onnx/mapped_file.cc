@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 #include "graph/ir/text.h"
 
@@ -46,14 +47,28 @@ MappedFile::~MappedFile() { ::munmap(data_, size_); }
 
 void MappedFile::move_out(std::size_t offset, std::size_t size, std::byte* to) const {
   constexpr std::size_t kChunk = 4u << 20;
-  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   for (std::size_t done = 0; done < size; done += kChunk) {
-    const std::size_t begin = offset + done, count = std::min(kChunk, size - done);
-    std::memcpy(to + done, data_ + begin, count);
-    const std::size_t first = begin / page * page, last = (begin + count) / page * page;
-    // A failure would only mean that the pages stay.
-    if (last > first) (void)::madvise(data_ + first, last - first, MADV_DONTNEED);
+    const std::size_t count = std::min(kChunk, size - done);
+    std::memcpy(to + done, data_ + offset + done, count);
+    release(offset + done, count);
   }
+}
+
+std::shared_ptr<const void> MappedFile::copy_out(std::size_t offset, std::size_t size) const {
+  void* const copy =
+      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (copy == MAP_FAILED) throw std::bad_alloc();
+  std::shared_ptr<const void> owner(copy, [copy, size](const void*) { ::munmap(copy, size); });
+  (void)::madvise(copy, size, MADV_HUGEPAGE);  // fewer page faults
+  move_out(offset, size, static_cast<std::byte*>(copy));
+  return owner;
+}
+
+void MappedFile::release(std::size_t offset, std::size_t size) const {
+  static const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const std::size_t first = offset / page * page, last = (offset + size) / page * page;
+  // A failure would only mean that the pages stay.
+  if (last > first) (void)::madvise(data_ + first, last - first, MADV_DONTNEED);
 }
 
 }  // namespace mini_infer

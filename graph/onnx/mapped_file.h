@@ -23,6 +23,12 @@ class MappedFile {
   // Copies bytes out and lets go of the pages that were read on the way, so that the copy and the
   // mapping are not both in memory.
   void move_out(std::size_t offset, std::size_t size, std::byte* to) const;
+  // The same into memory of its own, which goes back to the system with its last owner. Throws
+  // std::bad_alloc.
+  std::shared_ptr<const void> copy_out(std::size_t offset, std::size_t size) const;
+  // Lets go of the pages that lie wholly in the range; who reads them again gets them from the
+  // file.
+  void release(std::size_t offset, std::size_t size) const;
 
  private:
   MappedFile(std::byte* data, std::size_t size) : data_(data), size_(size) {}

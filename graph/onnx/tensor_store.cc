@@ -118,6 +118,21 @@ std::size_t alignment(DType dtype) {
   return dtype_size(dtype) / (complex ? 2 : 1);
 }
 
+using FilePointer = std::shared_ptr<const MappedFile>;
+
+// Bytes where the file is mapped; their pages are let go with the last owner.
+std::shared_ptr<const void> bytes_in_file(const FilePointer& file, std::size_t offset,
+                                          std::size_t bytes) {
+  return {file->bytes().data() + offset,
+          [file, offset, bytes](const void*) { file->release(offset, bytes); }};
+}
+
+// A copy that is aligned as any type needs.
+std::shared_ptr<const void> bytes_from_file(const FilePointer& file, std::size_t offset,
+                                            std::size_t bytes) {
+  return file->copy_out(offset, bytes);
+}
+
 Result<std::size_t> read_size(const std::string& key, const std::string& text) {
   std::size_t value = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -186,8 +201,11 @@ Result<Tensor> TensorStore::from_payload(DType dtype, const Shape& shape,
       reinterpret_cast<std::uintptr_t>(payload.bytes.data()) % alignment(dtype) == 0;
   // Small tensors are copied so that the file is not kept for their sake.
   constexpr std::size_t kSmall = 4096;
-  if (payload.file != nullptr && aligned && bytes > kSmall && dtype != DType::kBool) {
-    return Tensor::share(dtype, shape, payload.bytes.data(), payload.file);
+  if (payload.file != nullptr && bytes > kSmall && dtype != DType::kBool) {
+    const auto read = aligned ? bytes_in_file : bytes_from_file;
+    return Tensor::defer(dtype, shape, [read, file = payload.file, offset = payload.offset, bytes] {
+      return read(file, offset, bytes);
+    });
   }
   MINI_TRY_ASSIGN(Tensor tensor, Tensor::allocate(dtype, shape));
   auto* to = static_cast<std::byte*>(tensor.mutable_data());

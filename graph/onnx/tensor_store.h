@@ -15,8 +15,8 @@
 
 namespace mini_infer {
 
-// Where the bytes of a model's tensors are. Tensors share a mapped file where their alignment
-// allows it, and copy otherwise.
+// Where the bytes of a model's tensors are. Large tensors are read when they are first needed: they
+// share a mapped file where their alignment allows it, and copy otherwise.
 class TensorStore {
  public:
   // A model in a file: `file` is its contents, `folder` where external data may lie.

@@ -11,12 +11,12 @@
 namespace mini_infer {
 namespace {
 
-// Larger constants are compared by the address of their bytes only.
+// Larger constants are compared by identity only.
 constexpr std::size_t kSmallConstant = 1024;
 
 bool same_tensor(const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype() || a.shape() != b.shape()) return false;
-  if (a.data() == b.data() || a.bytes() == 0) return true;
+  if (a.identity() == b.identity() || a.bytes() == 0) return true;
   return a.dtype() != DType::kString && a.bytes() <= kSmallConstant &&
          std::memcmp(a.data(), b.data(), a.bytes()) == 0;
 }
@@ -61,12 +61,13 @@ int merge_constants(Graph& graph, PassContext& context) {
         tensor->dtype() == DType::kString) {
       continue;
     }
-    // Small ones by their bytes, others by where these are.
-    std::string bytes(static_cast<const char*>(tensor->data()),
-                      tensor->bytes() <= kSmallConstant ? tensor->bytes() : 0);
-    if (tensor->bytes() > kSmallConstant) {
-      const void* address = tensor->data();
-      bytes.assign(reinterpret_cast<const char*>(&address), sizeof address);
+    // Small ones by their bytes, others by their identity.
+    std::string bytes;
+    if (tensor->bytes() <= kSmallConstant) {
+      bytes.assign(static_cast<const char*>(tensor->data()), tensor->bytes());
+    } else {
+      const void* identity = tensor->identity();
+      bytes.assign(reinterpret_cast<const char*>(&identity), sizeof identity);
     }
     const auto [it, added] = first.emplace(
         std::make_tuple(tensor->dtype(), tensor->shape().dims(), std::move(bytes)), id);

@@ -64,7 +64,8 @@ WeightView view_of(const Graph& graph, const LinearNode& linear, const Shape& w)
   }
 }
 
-Tensor scaled(const Tensor& weights, const WeightView& view, const std::vector<double>& factors) {
+std::shared_ptr<const void> scale(const Tensor& weights, const WeightView& view,
+                                  const std::vector<double>& factors) {
   Tensor result(DType::kFloat32, weights.shape());
   const float* in = weights.data<float>();
   float* out = result.mutable_data<float>();
@@ -77,7 +78,15 @@ Tensor scaled(const Tensor& weights, const WeightView& view, const std::vector<d
       }
     }
   }
-  return result;
+  return result.owner();
+}
+
+// Scaled when they are read, so that neither form stays in memory once they are packed.
+Tensor scaled(const Tensor& weights, const WeightView& view, const std::vector<double>& factors) {
+  return Tensor::defer(DType::kFloat32, weights.shape(),
+                       [weights = weights.unread(), view, factors] {
+                         return scale(weights.unread(), view, factors);
+                       });
 }
 
 }  // namespace

@@ -24,18 +24,19 @@ bool is_narrow_number(std::int64_t dtype) {
          dtype == static_cast<std::int64_t>(DType::kBFloat16);
 }
 
-Result<Tensor> widened(const Tensor& narrow) {
-  MINI_TRY_ASSIGN(Tensor wide, Tensor::allocate(DType::kFloat32, narrow.shape()));
-  float* out = wide.mutable_data<float>();
-  const std::int64_t count = narrow.elements();
-  if (narrow.dtype() == DType::kFloat16) {
-    const auto* in = narrow.data<Float16>();
-    for (std::int64_t i = 0; i < count; ++i) out[i] = to_float(in[i]);
-  } else {
-    const auto* in = narrow.data<BFloat16>();
-    for (std::int64_t i = 0; i < count; ++i) out[i] = to_float(in[i]);
-  }
-  return wide;
+template <class T>
+std::shared_ptr<const void> widen(const Tensor& narrow) {
+  Tensor wide(DType::kFloat32, narrow.shape());
+  std::transform(narrow.data<T>(), narrow.data<T>() + narrow.elements(), wide.mutable_data<float>(),
+                 [](T value) { return to_float(value); });
+  return wide.owner();
+}
+
+// Widened when they are read, so that neither form stays in memory once they are packed.
+Tensor widened(const Tensor& narrow) {
+  const auto make = narrow.dtype() == DType::kFloat16 ? widen<Float16> : widen<BFloat16>;
+  return Tensor::defer(DType::kFloat32, narrow.shape(),
+                       [make, narrow = narrow.unread()] { return make(narrow.unread()); });
 }
 
 class Widener {
@@ -47,7 +48,7 @@ class Widener {
       cast_inputs();
       cast_outputs();
     }
-    MINI_TRY(widen_values());
+    widen_values();
     for (const NodeId id : graph_.order()) MINI_TRY(widen_node(graph_.node(id)));
     return changes_;
   }
@@ -110,17 +111,14 @@ class Widener {
     return out;
   }
 
-  Status widen_values() {
+  void widen_values() {
     for (ValueId id = 0; id < static_cast<ValueId>(graph_.value_count()); ++id) {
       Value& value = graph_.value(id);
       if (!is_narrow(value.dtype) || at_the_edge(id)) continue;
-      if (value.is_constant()) {
-        MINI_TRY_ASSIGN(value.constant, widened(value.constant));
-      }
+      if (value.is_constant()) value.constant = widened(value.constant);
       value.dtype = DType::kFloat32;
       ++changes_;
     }
-    return ok();
   }
 
   // Attributes that name a dtype or hold a tensor.
@@ -136,7 +134,7 @@ class Widener {
       if (number != nullptr && names_dtype && is_narrow_number(*number)) *number = kFloat32Number;
       auto* tensor = std::get_if<Tensor>(&attribute);
       if (tensor != nullptr && is_narrow(tensor->dtype())) {
-        MINI_TRY_ASSIGN(*tensor, widened(*tensor));
+        *tensor = widened(*tensor);
       }
     }
     for (GraphPtr* subgraph : subgraphs_of(node)) {

@@ -100,7 +100,9 @@ struct ImportedModel;  // internal
 class Session {
  public:
   // Reads the file, simplifies the graph. Problems of the model come all together in one message, a
-  // line each.
+  // line each. The file stays mapped, and must not be changed while the session lives: weights are
+  // read from it and packed at the first run() or plan(), and again where other input shapes need
+  // another packing.
   static Result<Session> load(const std::string& path, const SessionOptions& options = {});
   // The same from memory; the bytes may be freed afterwards. External data is not available.
   static Result<Session> load(std::span<const std::byte> model, const SessionOptions& options = {});

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <span>
@@ -133,6 +134,9 @@ class Tensor {
   // Bytes kept alive by `owner`.
   static Tensor share(DType dtype, Shape shape, const void* data,
                       std::shared_ptr<const void> owner);
+  // Bytes that `make` makes when they are first read, and that are let go with the last copy of the
+  // tensor. For weights that can be had again from their file: see unread().
+  static Tensor defer(DType dtype, Shape shape, std::function<std::shared_ptr<const void>()> make);
   // A copy of `values`, which must have shape.elements() elements.
   template <class T>
   static Tensor from(Shape shape, std::span<const T> values);
@@ -155,17 +159,18 @@ class Tensor {
   std::int64_t elements() const { return shape_.elements(); }
   std::size_t bytes() const;
 
-  const void* data() const { return data_; }
-  void* mutable_data() { return data_; }
+  // Valid as long as any copy of the tensor lives.
+  const void* data() const { return is_deferred() ? deferred_data() : data_; }
+  void* mutable_data() { return const_cast<void*>(data()); }
   template <class T>
   const T* data() const {
     assert(dtype_ == kDTypeOf<T>);
-    return static_cast<const T*>(data_);
+    return static_cast<const T*>(data());
   }
   template <class T>
   T* mutable_data() {
     assert(dtype_ == kDTypeOf<T>);
-    return static_cast<T*>(data_);
+    return static_cast<T*>(mutable_data());
   }
   template <class T>
   std::span<const T> values() const {
@@ -176,13 +181,24 @@ class Tensor {
   Tensor reshaped(Shape shape) const;
   // An owned copy.
   Tensor clone() const;
+  // Of deferred bytes: the same tensor, whose bytes will be made anew when they are read. Otherwise
+  // a copy.
+  Tensor unread() const;
+  // The same for tensors with the same bytes, also where these are in memory several times. Nothing
+  // else has it while one of them lives.
+  const void* identity() const { return is_deferred() ? recipe() : data_; }
   const std::shared_ptr<const void>& owner() const { return owner_; }
 
  private:
+  class Deferred;
+  bool is_deferred() const { return data_ == nullptr && owner_ != nullptr; }
+  const void* deferred_data() const;
+  const void* recipe() const;
+
   DType dtype_ = DType::kUndefined;
   Shape shape_;
   void* data_ = nullptr;
-  std::shared_ptr<const void> owner_;
+  std::shared_ptr<const void> owner_;  // a Deferred where data_ is null
 };
 
 template <class T>

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace mini_infer {
 namespace {
@@ -44,7 +45,38 @@ int quota_cores() {
   return quota > 0 && period > 0 ? static_cast<int>(std::ceil(quota / period)) : kNoQuota;
 }
 
+// The lines of /proc/cpuinfo that name the CPU, of all CPUs that differ.
+std::string read_cpu_model() {
+  static constexpr std::pair<const char*, const char*> kNames[] = {
+      {"model name", ""},
+      {"cpu family", "family "},
+      {"model", "model "},
+      {"CPU part", "part "},
+      {"CPU implementer", "implementer "}};
+  std::vector<std::string> parts;
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string::npos || colon + 2 > line.size()) continue;
+    const std::string key = line.substr(0, line.find_last_not_of(" \t", colon - 1) + 1);
+    for (const auto& [name, shown] : kNames) {
+      if (key != name) continue;
+      const std::string part = shown + line.substr(colon + 2);
+      if (std::find(parts.begin(), parts.end(), part) == parts.end()) parts.push_back(part);
+    }
+  }
+  std::string model;
+  for (const std::string& part : parts) model += (model.empty() ? "" : ", ") + part;
+  std::replace(model.begin(), model.end(), '\t', ' ');
+  return model.empty() ? "unknown CPU" : model;
+}
+
 }  // namespace
+
+const std::string& cpu_model() {
+  static const std::string model = read_cpu_model();
+  return model;
+}
 
 int usable_cores() { return std::max(1, std::min(allowed_cores(), quota_cores())); }
 

@@ -33,7 +33,19 @@ Engine::Engine(Options options)
                    .threads = options_.threads,
                    .weights = &weights_,
                    .log = options_.log,
-                   .subgraph = [this](const GraphPtr& graph) { return subgraph(graph); }} {}
+                   .subgraph = [this](const GraphPtr& graph) { return subgraph(graph); }} {
+  if (!options_.tune && options_.tune_cache.empty()) return;
+  tuner_ = std::make_unique<SessionTuner>(SessionTuner::Options{.measure = options_.tune,
+                                                                .cache = options_.tune_cache,
+                                                                .environment = environment_,
+                                                                .memory_limit = memory_limit({})});
+}
+
+PrepareContext::Environment Engine::planning_environment() const {
+  PrepareContext::Environment environment = environment_;
+  environment.tuner = tuner_.get();
+  return environment;
+}
 
 std::size_t Engine::memory_limit(std::span<const Tensor> inputs) const {
   if (options_.memory_limit > 0) return options_.memory_limit;
@@ -93,7 +105,7 @@ Result<std::shared_ptr<Executor>> GraphRunner::make_executor(std::span<const Ten
                   run_passes(graph, PassStage::kPlan, context,
                              {.disabled = engine_.options().disabled_passes}));
   MINI_TRY_ASSIGN(std::shared_ptr<Plan> plan,
-                  make_plan(graph, engine_.ops(), engine_.environment()));
+                  make_plan(graph, engine_.ops(), engine_.planning_environment()));
   plan->passes = std::move(reports);
   return std::make_shared<Executor>(std::move(plan), engine_.ops(), engine_.environment(),
                                     engine_.memory_limit(inputs));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/executor.h"
+#include "engine/tuner.h"
 #include "engine/weight_cache.h"
 
 namespace mini_infer {
@@ -24,6 +25,8 @@ class Engine {
     LogFn log;
     std::size_t memory_limit = 0;  // 0: see Engine::memory_limit()
     std::size_t file_bytes = 0;
+    bool tune = false;
+    std::string tune_cache;
   };
   explicit Engine(Options options);
   Engine(const Engine&) = delete;
@@ -32,6 +35,9 @@ class Engine {
   const Options& options() const { return options_; }
   const OpLookup& ops() const { return ops_; }
   const PrepareContext::Environment& environment() const { return environment_; }
+  // What plans are made in. Kernels that are prepared at each run, or folded away, are not tuned.
+  PrepareContext::Environment planning_environment() const;
+  int timed_layers() const { return tuner_ == nullptr ? 0 : tuner_->timed_layers(); }
   const SessionWeights& weights() const { return weights_; }
   // Most bytes that a run with these inputs may hold.
   std::size_t memory_limit(std::span<const Tensor> inputs) const;
@@ -44,6 +50,7 @@ class Engine {
   const OpLookup& ops_;
   SessionWeights weights_;
   PrepareContext::Environment environment_;
+  std::unique_ptr<SessionTuner> tuner_;  // null: neither measurements nor a file of them
   std::mutex mutex_;
   std::map<GraphPtr, std::shared_ptr<SubgraphRunner>> subgraphs_;
 };

@@ -94,7 +94,9 @@ Engine::Options engine_options(const SessionOptions& options, std::size_t file_b
           .disabled_passes = options.disabled_passes,
           .log = options.log,
           .memory_limit = options.memory_limit,
-          .file_bytes = file_bytes};
+          .file_bytes = file_bytes,
+          .tune = options.tune,
+          .tune_cache = options.tune_cache};
 }
 
 }  // namespace
@@ -172,6 +174,7 @@ Result<PlanInfo> Session::plan(std::span<const Shape> input_shapes) const {
     MINI_TRY_ASSIGN(const std::shared_ptr<Executor> executor, impl_->runner->executor(described));
     PlanInfo info = describe_plan(executor->plan(), impl_->load_passes);
     info.weight_bytes = impl_->engine.weights().bytes() + executor->plan().constant_bytes;
+    info.timed_layers = impl_->engine.timed_layers();
     return info;
   });
 }

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -76,6 +77,29 @@ class WeightCache {
                                                   FunctionRef<void(std::byte*)> fill) = 0;
 };
 
+class PrepareContext;
+
+// One way to compute a node.
+struct KernelCandidate {
+  std::string name;  // in verdicts: "winograd4x3"
+  std::function<PreparedKernel(const PrepareContext&)> prepare;
+};
+
+// Says by measurement which kernel is the fastest; implemented by the engine, thread-safe.
+class KernelTuner {
+ public:
+  struct Verdict {
+    std::size_t fastest;  // of the candidates
+    std::string why;      // "tuned: winograd2x3 0.41 ms, direct 0.55 ms"
+  };
+  virtual ~KernelTuner() = default;
+  // `layer` names all that times may depend on, but for CPU, instruction set and threads; equal
+  // layers get one verdict. Candidates come in the order of what an estimate thinks of them. No
+  // value: the tuner knows nothing of this layer and may not measure.
+  virtual std::optional<Verdict> choose(const std::string& layer, const PrepareContext& context,
+                                        std::span<const KernelCandidate> candidates) = 0;
+};
+
 struct PrepareInput {
   bool present = false;
   DType dtype = DType::kUndefined;
@@ -98,6 +122,7 @@ class PrepareContext : public AttributeReader {
     Isa isa = best_isa();
     int threads = 1;
     WeightCache* weights = nullptr;  // nullptr: packed() makes a buffer for this kernel alone
+    KernelTuner* tuner = nullptr;    // nullptr: estimates decide
     LogFn log;
     // Makes the runner of a subgraph attribute.
     std::function<std::shared_ptr<SubgraphRunner>(const GraphPtr&)> subgraph;
@@ -110,11 +135,15 @@ class PrepareContext : public AttributeReader {
         outputs_(std::move(outputs)),
         environment_(environment),
         is_packed_(inputs_.size(), false) {}
+  // The same node in another environment.
+  PrepareContext(const PrepareContext& other, const Environment& environment)
+      : PrepareContext(other.node(), other.inputs_, other.outputs_, environment) {}
 
   int opset() const { return node().opset; }
   Isa isa() const { return environment_.isa; }
   int lanes() const { return isa_lanes(environment_.isa); }
   int threads() const { return environment_.threads; }
+  KernelTuner* tuner() const { return environment_.tuner; }
 
   std::size_t input_count() const { return inputs_.size(); }
   std::size_t output_count() const { return outputs_.size(); }

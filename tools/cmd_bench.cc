@@ -23,7 +23,8 @@ namespace {
 struct Options {
   std::vector<std::string> models;
   std::vector<std::string> inputs, shapes;
-  int threads = 0, streams = 1;
+  SessionOptions session;
+  int streams = 1;
   std::int64_t batch = 0;  // 0: as the model and --shape say
   double seconds = 2;
   bool json = false;
@@ -66,10 +67,11 @@ Status profile_runs(const Session& session, const std::vector<Tensor>& inputs, d
   return ok();
 }
 
-Result<Session> load(const std::string& model, int threads) {
-  SessionOptions options;
-  options.threads = threads;
-  return Session::load(model, options);
+Result<Session> load(const std::string& model, const Options& options, int threads) {
+  SessionOptions session = options.session;
+  session.threads = threads;
+  session.log = note;
+  return Session::load(model, session);
 }
 
 Result<std::vector<Tensor>> make_inputs(const Session& session, const Options& options,
@@ -94,16 +96,17 @@ Status measure(const std::string& model, const Options& options, Measurement& m)
   Progress progress("loading " + model);
   reset_peak_memory();
   double start = now_seconds();
-  MINI_TRY_ASSIGN(const Session session, load(model, options.threads));
+  MINI_TRY_ASSIGN(const Session session, load(model, options, options.session.threads));
   m.load_ms = (now_seconds() - start) * 1e3;
   m.threads = session.threads();
   m.streams = options.streams;
   m.batch = std::max<std::int64_t>(1, options.batch);
   MINI_TRY_ASSIGN(const std::vector<Tensor> inputs, make_inputs(session, options, options.batch));
 
-  progress.next("timing " + model);
+  progress.next((options.session.tune ? "tuning " : "timing ") + model);
   start = now_seconds();
   MINI_TRY(session.run(inputs).status());
+  progress.next("timing " + model);
   m.first_ms = (now_seconds() - start) * 1e3;
   MINI_TRY_ASSIGN(m.timing, time_runs(session, inputs, m.streams, options.seconds));
   m.peak_rss_mb = peak_memory() / kMega;
@@ -274,10 +277,10 @@ Status throughput(const std::string& model, const Options& options) {
   constexpr std::int64_t kLargestBatch = 16;
   Progress progress("timing " + model);
   ThroughputSearch search;
-  search.cores = options.threads > 0 ? options.threads : default_threads();
+  search.cores = options.session.threads > 0 ? options.session.threads : default_threads();
   search.seconds = options.seconds;
   search.batch = options.batch > 0 ? options.batch : kLargestBatch;
-  search.load = [&](int threads) { return load(model, threads); };
+  search.load = [&](int threads) { return load(model, options, threads); };
   search.inputs = [&](const Session& session, std::int64_t batch) {
     return make_inputs(session, options, batch);
   };
@@ -313,7 +316,8 @@ void add_bench_command(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("bench", "measure how fast models run");
   command->add_option("MODEL", options->models, ".onnx files")->required();
-  add_threads_option(*command, options->threads);
+  add_threads_option(*command, options->session.threads);
+  add_tune_options(*command, options->session);
   constexpr int kMostStreams = 1024;
   CLI::Option* streams =
       command->add_option("--streams", options->streams, "callers that run the model at once")

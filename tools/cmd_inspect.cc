@@ -19,7 +19,7 @@ namespace {
 struct Options {
   std::string model;
   std::vector<std::string> shapes, disabled;
-  int threads = 0;
+  SessionOptions session;
   bool json = false;
   bool graph = false;
 };
@@ -145,8 +145,7 @@ void print_plan(const Report& report) {
 
 int run(const Options& options) {
   std::vector<std::string> notes;
-  SessionOptions session_options;
-  session_options.threads = options.threads;
+  SessionOptions session_options = options.session;
   session_options.disabled_passes = options.disabled;
   session_options.log = [&](const std::string& line) { notes.push_back(line); };
   const Result<Session> session = [&] {
@@ -159,7 +158,10 @@ int run(const Options& options) {
   std::vector<Shape> input_shapes;
   for (const ValueInfo& input : session->inputs())
     input_shapes.push_back(closed_shape(input, *shapes));
-  Result<PlanInfo> plan = session->plan(input_shapes);
+  Result<PlanInfo> plan = [&] {
+    const Progress progress((options.session.tune ? "tuning " : "planning ") + options.model);
+    return session->plan(input_shapes);
+  }();
   const Report report{*session, notes, std::move(plan), input_shapes};
 
   if (options.json) {
@@ -187,7 +189,8 @@ void add_inspect_command(CLI::App& app, Action& action) {
   command->add_option("--disable", options->disabled, "leave a pass out")
       ->type_name("PASS")
       ->allow_extra_args(false);
-  add_threads_option(*command, options->threads);
+  add_threads_option(*command, options->session.threads);
+  add_tune_options(*command, options->session);
   command->add_flag("--graph", options->graph, "also the simplified graph");
   command->add_flag("--json", options->json, "everything as JSON");
   command->footer("Example:\n  mini-infer inspect model.onnx --shape images=1x3x640x640");

@@ -25,7 +25,7 @@ struct Options {
   std::string labels;
   int top = 5;
   std::string output_folder;
-  int threads = 0;
+  SessionOptions session;
   bool json = false;
 };
 
@@ -218,7 +218,7 @@ int run_images(const Job& job, double load_ms) {
   {
     Progress progress("", files.size());
     for (const std::string& file : files) {
-      progress.next(file);
+      progress.next(job.options.session.tune ? "tuning, running " + file : file);
       const Status status = guarded([&] { return process(job, file, progress, results); });
       progress.clear();
       if (!status.ok()) exit_code = fail(status);
@@ -236,8 +236,7 @@ int run_images(const Job& job, double load_ms) {
 }
 
 int run(const Options& options) {
-  SessionOptions session_options;
-  session_options.threads = options.threads;
+  SessionOptions session_options = options.session;
   session_options.log = note;
   const double start = now_seconds();
   Result<Session> session = [&] {
@@ -272,7 +271,8 @@ void add_run_command(CLI::App& app, Action& action) {
   command
       ->add_option("--output", options->output_folder, "write each output as .npy into this folder")
       ->type_name("DIR");
-  add_threads_option(*command, options->threads);
+  add_threads_option(*command, options->session.threads);
+  add_tune_options(*command, options->session);
   command->add_flag("--json", options->json, "the results as JSON");
   command->footer(
       "Examples:\n"

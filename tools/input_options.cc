@@ -35,6 +35,15 @@ void add_threads_option(CLI::App& command, int& threads) {
   command.add_option("--threads", threads, "threads, 0 = all cores")->check(CLI::Range(0, kMost));
 }
 
+void add_tune_options(CLI::App& command, SessionOptions& options) {
+  command.add_flag("--tune", options.tune,
+                   "measure the kernels of each distinct convolution first, and take the fastest");
+  command
+      .add_option("--tune-cache", options.tune_cache,
+                  "a file of such measurements: used if there, and --tune adds what it lacks")
+      ->type_name("FILE");
+}
+
 void add_shape_option(CLI::App& command, std::vector<std::string>& shapes) {
   const auto check = [](const std::string& text) {
     const bool valid = parse_shape(text.substr(text.rfind('=') + 1)).has_value();

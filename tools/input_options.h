@@ -1,6 +1,8 @@
 // The options that several subcommands share.
 #pragma once
 
+#include <mini_infer/session.h>
+
 #include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
@@ -13,6 +15,8 @@ namespace mini_infer::tools {
 
 // --threads; 0 stands for all cores.
 void add_threads_option(CLI::App& command, int& threads);
+// --tune and --tune-cache.
+void add_tune_options(CLI::App& command, SessionOptions& options);
 // --shape; what is not written like NAME=1x3x224x224 is wrong usage.
 void add_shape_option(CLI::App& command, std::vector<std::string>& shapes);
 // --input

@@ -2,8 +2,9 @@
 //   y = activation(conv(x, w) + b + residual)
 // onnx.ai/onnx/operators/onnx__Conv.html
 //
-// Which algorithm computes it is the first of kAlgorithms that does not decline. Which layouts it
-// has is decided before, by layout(), from the channels alone.
+// Of the algorithms that take it, the one that conv_cost.h expects to be the fastest computes it,
+// or the one that measurements found to be (KernelTuner). Which layouts it has is decided before,
+// by layout(), from the channels alone.
 
 #include <algorithm>
 
@@ -25,48 +26,64 @@ Status infer(InferContext& c) {
 
 // ---- which algorithm
 
-// Why an algorithm does not take a task; empty when it does.
-using Declines = std::string (*)(const ConvTask& task, const ConvShape& shape);
-using Make = std::unique_ptr<ConvAlgorithm> (*)(const ConvShape& shape, Isa isa);
-
 struct Algorithm {
-  const char* why;  // it is chosen
-  Layout in;
-  Declines declines;
-  Make make;
+  const char* name;  // in the verdicts of a KernelTuner
+  const char* why;   // it is chosen
+  Layout in, out;
+  // Why it does not take a task; nullptr when it does.
+  const char* (*declines)(const ConvTask& task);
+  double (*cost)(const ConvTask& task);
+  PreparedKernel (*prepare)(const PrepareContext& c, const ConvTask& task);
 };
 
-std::string text(const char* reason) { return reason != nullptr ? reason : ""; }
-
-// Winograd must be worth its transforms and its larger weights.
-std::string winograd_declines(const ConvTask& task, const ConvShape& s, int tile) {
-  if (const char* why = winograd_conv_declines(s, task.isa)) return why;
-  if (!task.constant_weights) return "the weights are not constant";
-  const double cost = winograd_conv_cost(s, tile, task.isa);
-  const double other = winograd_conv_cost(s, tile == 4 ? 2 : 4, task.isa);
-  if (cost > std::min(other, direct_conv_cost(s, task.isa))) return "it would take longer";
-  return "";
+// Those on blocked layouts, which take two-dimensional shapes.
+template <auto kDeclines>
+const char* flat_declines(const ConvTask& task) {
+  return task.flat ? kDeclines(*task.flat, task.isa) : "it has three spatial axes";
+}
+template <auto kCost>
+double flat_cost(const ConvTask& task) {
+  return kCost(*task.flat, task.isa);
+}
+template <auto kMake>
+PreparedKernel prepare_flat(const PrepareContext& c, const ConvTask& task) {
+  return blocked_conv(c, task, kMake(*task.flat, task.isa));
 }
 
+// The transform of the weights costs too much to be done at each run.
+const char* winograd_declines(const ConvTask& task) {
+  if (!task.constant_weights) return "the weights are not constant";
+  return flat_declines<winograd_conv_declines>(task);
+}
+
+const char* rows_decline(const ConvTask& task) {
+  if (task.geometry.taps() == 1) return "one tap is a matrix product";
+  return takes_row_conv(task.geometry) ? nullptr : "many channels share the unrolling of im2col";
+}
+
+constexpr Layout kPlain = Layout::kPlain, kBlocked = Layout::kBlocked;
 constexpr Algorithm kAlgorithms[] = {
-    {"reads plain channels", Layout::kPlain,
-     [](const ConvTask& t, const ConvShape& s) { return text(stem_conv_declines(s, t.isa)); },
-     make_stem_conv},
-    {"one filter for each channel", Layout::kBlocked,
-     [](const ConvTask& t, const ConvShape& s) { return text(depthwise_conv_declines(s, t.isa)); },
-     make_depthwise_conv},
-    {"3x3, stride 1, a large map", Layout::kBlocked,
-     [](const ConvTask& t, const ConvShape& s) { return winograd_declines(t, s, 4); },
-     make_winograd4_conv},
-    {"3x3, stride 1, a small map", Layout::kBlocked,
-     [](const ConvTask& t, const ConvShape& s) { return winograd_declines(t, s, 2); },
-     make_winograd2_conv},
-    {"any kernel", Layout::kBlocked,
-     [](const ConvTask& t, const ConvShape& s) { return text(direct_conv_declines(s, t.isa)); },
-     make_direct_conv},
-    {"narrow groups merged", Layout::kBlocked,
-     [](const ConvTask& t, const ConvShape& s) { return text(expanded_conv_declines(s, t.isa)); },
-     make_expanded_conv},
+    {"stem", "reads plain channels", kPlain, kBlocked, flat_declines<stem_conv_declines>,
+     flat_cost<direct_conv_cost>, prepare_flat<make_stem_conv>},
+    {"depthwise", "one filter for each channel", kBlocked, kBlocked,
+     flat_declines<depthwise_conv_declines>, flat_cost<depthwise_conv_cost>,
+     prepare_flat<make_depthwise_conv>},
+    {"winograd4x3", "3x3, stride 1, a large map", kBlocked, kBlocked, winograd_declines,
+     [](const ConvTask& t) { return winograd_conv_cost(*t.flat, 4, t.isa); },
+     prepare_flat<make_winograd4_conv>},
+    {"winograd2x3", "3x3, stride 1, a small map", kBlocked, kBlocked, winograd_declines,
+     [](const ConvTask& t) { return winograd_conv_cost(*t.flat, 2, t.isa); },
+     prepare_flat<make_winograd2_conv>},
+    {"direct", "any kernel", kBlocked, kBlocked, flat_declines<direct_conv_declines>,
+     flat_cost<direct_conv_cost>, prepare_flat<make_direct_conv>},
+    {"expanded", "narrow groups merged", kBlocked, kBlocked, flat_declines<expanded_conv_declines>,
+     [](const ConvTask& t) { return direct_conv_cost(expanded_shape(*t.flat, t.isa), t.isa); },
+     prepare_flat<make_expanded_conv>},
+    {"rows", "few channels of plain layout", kPlain, kPlain, rows_decline,
+     [](const ConvTask& t) { return row_conv_cost(t.geometry); }, row_conv},
+    {"im2col", "plain layout", kPlain, kPlain,
+     [](const ConvTask&) -> const char* { return nullptr; },
+     [](const ConvTask& t) { return im2col_conv_cost(t.geometry); }, im2col_conv},
 };
 
 std::string describe(const ConvGeometry& g) {
@@ -74,18 +91,44 @@ std::string describe(const ConvGeometry& g) {
              ", map ", g.out[1], "x", g.out[2]);
 }
 
-Result<PreparedKernel> prepare_blocked(const PrepareContext& c, const ConvTask& task) {
-  const auto shape = flat_shape(task.geometry);
-  if (shape) {
-    for (const Algorithm& algorithm : kAlgorithms) {
-      if (algorithm.in != task.in || !algorithm.declines(task, *shape).empty()) continue;
-      PreparedKernel kernel = blocked_conv(c, task, algorithm.make(*shape, task.isa));
-      kernel.why = cat(algorithm.why, " (", describe(task.geometry), ")");
-      return kernel;
-    }
+// All that the times of its algorithms depend on.
+std::string layer_name(const ConvTask& task) {
+  const ConvGeometry& g = task.geometry;
+  const auto axes = [](const std::array<std::int64_t, kMostAxes>& extents) {
+    return cat(extents[0], 'x', extents[1], 'x', extents[2]);
+  };
+  return cat("conv ", task.dtype, task.in == kBlocked ? " blocked" : " plain",
+             task.constant_weights ? "" : " computed weights", " n", g.n, " ", g.ic, "->", g.oc,
+             " g", g.groups, " in", axes(g.in), " k", axes(g.kernel), " s", axes(g.stride), " d",
+             axes(g.dilation), " p", axes(g.pad_begin), "+", axes(g.pad_end),
+             task.end.residual >= 0 ? " residual" : "", task.end.slopes >= 0 ? " slopes" : "",
+             is_cheap(task.end.activation.kind) ? "" : " activation");
+}
+
+// Those that take the task, the cheapest first.
+std::vector<const Algorithm*> algorithms_for(const ConvTask& task) {
+  std::vector<std::pair<double, const Algorithm*>> found;
+  for (const Algorithm& algorithm : kAlgorithms) {
+    if (algorithm.in != task.in || algorithm.out != task.out) continue;
+    if (algorithm.declines(task) == nullptr) found.emplace_back(algorithm.cost(task), &algorithm);
   }
-  return error(Code::kInternal, "no convolution takes ", describe(task.geometry), " with ",
-               task.geometry.groups, " groups on this layout");
+  std::stable_sort(found.begin(), found.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<const Algorithm*> algorithms;
+  for (const auto& [cost, algorithm] : found) algorithms.push_back(algorithm);
+  return algorithms;
+}
+
+std::optional<KernelTuner::Verdict> ask_tuner(const PrepareContext& c, const ConvTask& task,
+                                              const std::vector<const Algorithm*>& algorithms) {
+  if (c.tuner() == nullptr || algorithms.size() < 2) return std::nullopt;
+  std::vector<KernelCandidate> candidates;
+  for (const Algorithm* algorithm : algorithms) {
+    candidates.push_back({algorithm->name, [algorithm, &task](const PrepareContext& context) {
+                            return algorithm->prepare(context, task);
+                          }});
+  }
+  return c.tuner()->choose(layer_name(task), c, candidates);
 }
 
 Result<PreparedKernel> prepare(PrepareContext& c) {
@@ -97,15 +140,22 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
                 .constant_weights = c.constant(kW) != nullptr};
   MINI_TRY_ASSIGN(task.geometry, read_conv_geometry(c, kX, kW));
   MINI_TRY_ASSIGN(task.end, read_conv_end(c, task.geometry));
+  task.flat = flat_shape(task.geometry);
   const ConvGeometry& g = task.geometry;
   if (g.n * g.out_plane() == 0) {
     return PreparedKernel{.name = "conv/empty", .run = [](const KernelContext&) { return ok(); }};
   }
-  if (task.out == Layout::kBlocked) return prepare_blocked(c, task);
   if (task.dtype != DType::kFloat32) return reference_conv(c, g, task.end);
-  const bool rows = g.taps() > 1 && takes_row_conv(g);
-  PreparedKernel kernel = rows ? row_conv(c, task) : im2col_conv(c, task);
-  kernel.why = cat(rows ? "few channels of plain layout (" : "plain layout (", describe(g), ")");
+
+  const std::vector<const Algorithm*> algorithms = algorithms_for(task);
+  if (algorithms.empty()) {
+    return error(Code::kInternal, "no convolution takes ", describe(g), " with ", g.groups,
+                 " groups on this layout");
+  }
+  const auto verdict = ask_tuner(c, task, algorithms);
+  const Algorithm& chosen = *algorithms[verdict ? verdict->fastest : 0];
+  PreparedKernel kernel = chosen.prepare(c, task);
+  kernel.why = cat(verdict ? verdict->why : chosen.why, " (", describe(g), ")");
   return kernel;
 }
 

@@ -32,6 +32,12 @@ double padded_channels(std::int64_t channels, int lanes) {
 
 }  // namespace
 
+// A load of input for each multiply-add.
+double depthwise_conv_cost(const ConvShape& s, Isa isa) {
+  return 3 * padded_channels(s.oc, isa_lanes(isa)) *
+         static_cast<double>(s.n * s.oh * s.ow * s.kh * s.kw);
+}
+
 double direct_conv_cost(const ConvShape& s, Isa isa) {
   const int lanes = isa_lanes(isa);
   const bool flat = s.kh == 1 && s.kw == 1;
@@ -55,6 +61,18 @@ double winograd_conv_cost(const ConvShape& s, int tile, Isa isa) {
   return static_cast<double>(tiles) *
              (weights * tile_loss(tiles, lanes) + input_work * ic + output_work * oc) +
          weight_cost(weights, lanes);
+}
+
+double row_conv_cost(const ConvGeometry& g) { return 1.5 * g.macs(); }
+
+// Few filters leave the tiles of the product half empty, and each unrolled input serves few of
+// them.
+double im2col_conv_cost(const ConvGeometry& g) {
+  constexpr std::int64_t kTileFilters = 8;
+  constexpr double kUnroll = 8;
+  const double unrolled = static_cast<double>(g.n * g.groups * g.depth() * g.out_plane());
+  const double filters = static_cast<double>(ceil_div(g.group_oc(), kTileFilters) * kTileFilters);
+  return unrolled * (filters + (g.taps() > 1 ? kUnroll : 0));
 }
 
 }  // namespace mini_infer

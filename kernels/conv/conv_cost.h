@@ -3,14 +3,19 @@
 #pragma once
 
 #include "kernels/conv/conv_shape.h"
+#include "kernels/conv/geometry.h"
 #include "kernels/simd/isa.h"
 
 namespace mini_infer {
 
 // Time on one thread, counted in multiply-adds of full register tiles: comparable between
 // algorithms, on one instruction set.
+double depthwise_conv_cost(const ConvShape& shape, Isa isa);
 double direct_conv_cost(const ConvShape& shape, Isa isa);
 // F(tile x tile, 3 x 3), tile = 4 or 2.
 double winograd_conv_cost(const ConvShape& shape, int tile, Isa isa);
+// On plain layouts.
+double row_conv_cost(const ConvGeometry& geometry);
+double im2col_conv_cost(const ConvGeometry& geometry);
 
 }  // namespace mini_infer

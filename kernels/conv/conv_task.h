@@ -8,6 +8,7 @@ namespace mini_infer {
 
 struct ConvTask {
   ConvGeometry geometry;
+  std::optional<ConvShape> flat;  // the geometry as flat_shape() has it
   ConvEnd end;
   DType dtype = DType::kFloat32;
   Layout in = Layout::kPlain, out = Layout::kPlain;

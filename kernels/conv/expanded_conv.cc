@@ -16,17 +16,12 @@ std::int64_t merged_groups(const ConvShape& s, Isa isa) {
   return s.groups;
 }
 
-ConvShape merged_shape(ConvShape s, Isa isa) {
-  s.groups /= merged_groups(s, isa);
-  return s;
-}
-
 class ExpandedConv final : public ConvAlgorithm {
  public:
   ExpandedConv(const ConvShape& shape, Isa isa)
       : shape_(shape),
         merge_(merged_groups(shape, isa)),
-        direct_(make_direct_conv(merged_shape(shape, isa), isa)) {}
+        direct_(make_direct_conv(expanded_shape(shape, isa), isa)) {}
 
   const char* name() const noexcept override { return "conv/expanded_groups"; }
   std::size_t packed_floats() const noexcept override { return direct_->packed_floats(); }
@@ -62,6 +57,11 @@ const char* expanded_conv_declines(const ConvShape& s, Isa isa) {
   if (s.oc / s.groups > kMostChannels) return "a matrix product for each group has no zeros";
   if (merged_groups(s, isa) > kMostMerged) return "too many groups would share a channel block";
   return nullptr;
+}
+
+ConvShape expanded_shape(ConvShape shape, Isa isa) {
+  shape.groups /= merged_groups(shape, isa);
+  return shape;
 }
 
 std::unique_ptr<ConvAlgorithm> make_expanded_conv(const ConvShape& shape, Isa isa) {

@@ -34,6 +34,17 @@ struct SessionOptions {
   // times the size of the model file and its inputs. What would need more fails with
   // kResourceExhausted.
   std::size_t memory_limit = 0;
+  // Measures, when a plan is made, the two to four kernels that promise most for each distinct
+  // convolution, and takes the fastest; without it an estimate decides, which gives bit-equal
+  // output for every number of threads. Measured choices depend on CPU, instruction set and
+  // threads, and kernels round differently: outputs of a tuned session may differ in the last bits
+  // between numbers of threads, and between two measurements.
+  bool tune = false;
+  // A text file of such measurements: those that it has are used, whether `tune` is set or not, and
+  // new ones are added to it, so that a file can be shipped with a model and sessions that share
+  // one choose alike. Several processes may use one file at the same time; the last one to write
+  // wins.
+  std::string tune_cache;
 };
 
 // One dimension of an input or output as the model declares it: a number, or a name, or neither
@@ -77,6 +88,7 @@ struct PlanInfo {
   std::vector<PassInfo> passes;
   std::size_t arena_bytes = 0;
   std::size_t weight_bytes = 0;  // packed weights and other constants that the plan holds
+  int timed_layers = 0;  // layers that the session has measured so far (SessionOptions::tune)
   double flop = 0;
 };
 

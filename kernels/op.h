@@ -122,10 +122,10 @@ class PrepareContext : public AttributeReader {
     Isa isa = best_isa();
     int threads = 1;
     WeightCache* weights = nullptr;  // nullptr: packed() makes a buffer for this kernel alone
-    KernelTuner* tuner = nullptr;    // nullptr: estimates decide
     LogFn log;
     // Makes the runner of a subgraph attribute.
     std::function<std::shared_ptr<SubgraphRunner>(const GraphPtr&)> subgraph;
+    KernelTuner* tuner = nullptr;  // nullptr: estimates decide
   };
 
   PrepareContext(const Node& node, std::vector<PrepareInput> inputs,

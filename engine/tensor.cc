@@ -1,5 +1,4 @@
 #include <mini_infer/tensor.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <bit>
@@ -63,32 +62,35 @@ std::shared_ptr<void> allocate_objects(std::int64_t count) {
   return {objects, objects->data()};
 }
 
+// Asks for huge pages where the block has room for one: weights and arenas are read in strides that
+// leave a small page at every step.
+void prefer_huge_pages([[maybe_unused]] void* data, [[maybe_unused]] std::size_t bytes) {
+#if defined(__linux__)
+  constexpr std::size_t kPage = 4096;
+  if (bytes < kHugePage) return;
+  const auto address = reinterpret_cast<std::uintptr_t>(data);
+  const std::uintptr_t first = (address + kPage - 1) / kPage * kPage;
+  (void)::madvise(reinterpret_cast<void*>(first), address + bytes - first, MADV_HUGEPAGE);
+#endif
+}
+
 std::shared_ptr<void> allocate_bytes(std::size_t bytes) {
   // A multiple of the alignment, and room for a vector that ends past the last element.
   const std::size_t rounded = (bytes / kAlignment + 1) * kAlignment;
-  const bool huge = rounded >= kHugePage;
-  void* data = std::aligned_alloc(huge ? kHugePage : kAlignment, rounded);
+  void* data = std::aligned_alloc(rounded >= kHugePage ? kHugePage : kAlignment, rounded);
   if (data == nullptr) throw std::bad_alloc();
-#if defined(__linux__)
-  // Weights and arenas are read in strides that leave a page at every step.
-  if (huge) ::madvise(data, rounded / kHugePage * kHugePage, MADV_HUGEPAGE);
-#endif
+  prefer_huge_pages(data, rounded);
   return {data, [](void* p) { std::free(p); }};
 }
 
-// Zeros. Memory that comes fresh from the system is zero already, which calloc knows; large blocks
-// get huge pages, for fewer page faults now and fewer TLB misses later.
+// Zeros. Memory that comes fresh from the system is zero already, which calloc knows.
 std::shared_ptr<void> allocate_zeros(std::size_t bytes) {
   void* const base = std::calloc(bytes / kAlignment + 2, kAlignment);
   if (base == nullptr) throw std::bad_alloc();
   const auto address = reinterpret_cast<std::uintptr_t>(base);
   void* const data =
       static_cast<std::byte*>(base) + (kAlignment - address % kAlignment) % kAlignment;
-  constexpr std::size_t kLarge = std::size_t{4} << 20, kPage = 4096;
-  if (bytes >= kLarge) {
-    const auto first = (address + kPage - 1) / kPage * kPage;
-    (void)::madvise(reinterpret_cast<void*>(first), bytes - kPage, MADV_HUGEPAGE);
-  }
+  prefer_huge_pages(data, bytes);
   return {data, [base](void*) { std::free(base); }};
 }
 

@@ -74,7 +74,8 @@ class Tune : public testing::Test {
     const Tensor x = Tensor::from<float>(kInput, numbers(static_cast<int>(kInput.elements())));
     auto outputs = session->run({{"x", x}});
     EXPECT_TRUE(outputs.ok()) << outputs.status().message();
-    outcome.output = (*outputs)["y"].values<float>();
+    const auto values = (*outputs)["y"].values<float>();
+    outcome.output.assign(values.begin(), values.end());
     outcome.plan = session->plan(std::vector{kInput}).value();
     return outcome;
   }

@@ -38,18 +38,26 @@ class DepthwiseConv final : public ConvAlgorithm {
   std::size_t scratch_bytes(int /*threads*/) const noexcept override { return 0; }
 
   void run(const ConvArgs& args) const noexcept override {
-    // Whole maps where there are enough of them for all threads.
-    const std::int64_t maps = s_.n * blocks_;
-    const std::int64_t chunks =
-        std::min(s_.oh, panel_chunks(maps, std::max<std::int64_t>(1, s_.oh / 4), args.threads));
-    const double work = conv_macs(s_) / static_cast<double>(maps * chunks);
-    parallel_for(args.threads, maps * chunks, work, [&](Range units, int) {
-      for (std::int64_t u = units.begin; u < units.end; ++u)
-        run_rows(args, u / chunks, chunk_of(s_.oh, u % chunks, chunks));
-    });
+    // [image][rows][block of channels]: a thread has some rows of all channels, as it has in the
+    // convolutions before and after, whose outputs then need not come from another core.
+    const std::int64_t chunks = row_chunks(args.threads), units = s_.n * chunks * blocks_;
+    parallel_for(
+        args.threads, units, conv_macs(s_) / static_cast<double>(units), [&](Range range, int) {
+          for (std::int64_t u = range.begin; u < range.end; ++u) {
+            const std::int64_t rows = u / blocks_, image = rows / chunks;
+            run_rows(args, image * blocks_ + u % blocks_, chunk_of(s_.oh, rows % chunks, chunks));
+          }
+        });
   }
 
  private:
+  std::int64_t row_chunks(int threads) const {
+    constexpr std::int64_t kLeastRows = 4;
+    const std::int64_t most = std::max<std::int64_t>(1, s_.oh / kLeastRows);
+    if (threads > 1 && s_.n % threads != 0 && most >= threads) return threads;
+    return panel_chunks(s_.n * blocks_, most, threads);
+  }
+
   void run_rows(const ConvArgs& args, std::int64_t map, Span rows) const {
     const std::int64_t block = map % blocks_;
     const std::int64_t out = map * s_.oh * s_.ow * lanes_;

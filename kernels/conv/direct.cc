@@ -96,7 +96,7 @@ class DirectConv final : public ConvAlgorithm {
   }
 
   void run(const ConvArgs& args) const noexcept override {
-    const std::int64_t row_blocks = ceil_div(rows_, block_rows_);
+    const std::int64_t row_blocks = row_blocks_for(args.threads);
     const std::int64_t blocks = s_.n * s_.groups * classes_ * row_blocks;
     const std::int64_t panels = ceil_div(group_oc_, kPanelBlocks * lanes_);
     const std::int64_t chunks = panel_chunks(blocks, panels, args.threads);
@@ -143,6 +143,17 @@ class DirectConv final : public ConvAlgorithm {
     const std::int64_t rows = pixels_only_ ? rows_ : ceil_div(s_.oh - row_class, classes_);
     return {group / s_.groups, group % s_.groups, row_class,
             chunk_of(rows, block % row_blocks, row_blocks)};
+  }
+
+  // As few as the window allows; as many for each thread where the input is larger than the
+  // weights, so that a thread finds the rows in its cache that it has written before.
+  std::int64_t row_blocks_for(int threads) const {
+    constexpr std::int64_t kLeastPixels = 28;  // two register tiles
+    const std::int64_t fewest = ceil_div(rows_, block_rows_);
+    const std::int64_t equal = ceil_div(fewest, threads) * threads;
+    const std::int64_t row = pixels_only_ ? 1 : s_.ow;
+    if (s_.n % threads == 0 || rows_ * row < equal * kLeastPixels || rows_ < equal) return fewest;
+    return s_.ih * s_.iw >= s_.oc * s_.kh * s_.kw ? equal : fewest;
   }
 
   std::int64_t rows_of_block() const {

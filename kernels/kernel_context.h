@@ -46,8 +46,8 @@ using ParallelBody = FunctionRef<void(Range, int)>;
 inline constexpr double kParallelThreshold = 32768;
 void parallel_for(int threads, std::int64_t count, double work_per_item, ParallelBody body);
 
-// Runs body() with threads - 1 workers beside it that wait for its parallel_for() calls: they start
-// in well under a microsecond then. Calls outside of it open a region for themselves. What body()
+// Runs body() with threads - 1 workers beside it that wait for its parallel_for() calls, which
+// need not wake them then. Calls outside of it open a region for themselves. What body()
 // throws is thrown here.
 void with_threads(int threads, FunctionRef<void()> body);
 

@@ -1,8 +1,9 @@
 // Threads: the one place that knows of OpenMP (or, without it, of std::thread).
 //
 // with_threads() opens one parallel region for a whole run of a plan. Its workers wait on a cache
-// line of their own, which makes a parallel_for() within cheaper than a region of OpenMP. The caller computes the parts that
-// no worker has begun, so a worker that the system has put aside holds nobody up.
+// line of their own, which makes a parallel_for() within cheaper than a region of OpenMP. The
+// caller computes the parts that no worker has begun, so a worker that the system has put aside
+// holds nobody up.
 #include <algorithm>
 #include <atomic>
 #include <exception>

@@ -9,6 +9,7 @@
 #include <exception>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include "kernels/denormals.h"
 #include "kernels/kernel_context.h"
@@ -24,20 +25,28 @@ namespace {
 
 constexpr std::size_t kCacheLine = 64;
 
-// Waits by turns of the processor at first, then lets other threads have it.
+// Waits for a value to change: by turns of the processor at first, for about as long as the system
+// takes to wake a thread, then letting other threads have the processor, then asleep.
 class Backoff {
  public:
-  void wait() {
-    if (++turns_ > kTurns) return std::this_thread::yield();
+  // True if the caller should go to sleep now.
+  bool wait() {
+    ++turns_;
+    if (turns_ > kTurns + kYields) return true;
+    if (turns_ > kTurns) {
+      std::this_thread::yield();
+      return false;
+    }
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
     __asm__ volatile("yield");
 #endif
+    return false;
   }
 
  private:
-  static constexpr int kTurns = 4000;
+  static constexpr int kTurns = 4000, kYields = 100;
   int turns_ = 0;
 };
 
@@ -55,19 +64,22 @@ class Team {
       : threads_(threads), places_(new Place[static_cast<std::size_t>(threads)]) {}
   int threads() const { return threads_; }
 
-  // Of the caller. body(range, part) for all parts, 1 < parts <= threads().
+  // Of the caller. body(range, part) for all parts, 1 < parts <= threads(). Returns when all are
+  // done; throws what the first failing part threw.
   void run(std::int64_t count, int parts, ParallelBody body) {
     job_ = {count, parts, &body};
-    left_.store(parts - 1, std::memory_order_relaxed);
+    left_.store(parts, std::memory_order_relaxed);
     epoch_ += 2;
     for (int part = 1; part < parts; ++part) state(part).store(epoch_, std::memory_order_release);
+    wake(parts);
     busy_ = true;
-    body(part_of(count, 0, parts), 0);
+    run_part(0);
     for (int part = 1; part < parts; ++part) {
       if (take(part)) run_part(part);
     }
     busy_ = false;
-    for (Backoff backoff; left_.load(std::memory_order_acquire) != 0;) backoff.wait();
+    await_all();
+    if (failed_.exchange(false)) std::rethrow_exception(std::exchange(thrown_, nullptr));
   }
   bool busy() const { return busy_; }
 
@@ -75,17 +87,22 @@ class Team {
   void work(int part) {
     const FlushDenormals flush;
     for (Backoff backoff;;) {
-      if (state(part).load(std::memory_order_acquire) == kStop) return;
+      const std::uint32_t seen = state(part).load(std::memory_order_acquire);
+      if (seen == kStop) return;
       if (take(part)) {
         run_part(part);
         backoff = {};
-      } else {
-        backoff.wait();
+      } else if (backoff.wait()) {
+        sleepers_.fetch_add(1, std::memory_order_acq_rel);
+        state(part).wait(seen, std::memory_order_acquire);
+        sleepers_.fetch_sub(1, std::memory_order_relaxed);
+        backoff = {};
       }
     }
   }
   void stop() {
     for (int part = 1; part < threads_; ++part) state(part).store(kStop, std::memory_order_release);
+    wake(threads_);
   }
 
  private:
@@ -96,30 +113,51 @@ class Team {
   };
   // Even: a part of the job of that epoch that nobody has begun. Odd: none.
   struct alignas(kCacheLine) Place {
-    std::atomic<std::uint64_t> state{1};
+    std::atomic<std::uint32_t> state{1};
   };
-  static constexpr std::uint64_t kStop = ~std::uint64_t{0};
+  static constexpr std::uint32_t kStop = ~std::uint32_t{0};
 
-  std::atomic<std::uint64_t>& state(int part) {
+  std::atomic<std::uint32_t>& state(int part) {
     return places_[static_cast<std::size_t>(part)].state;
+  }
+
+  // After the states of [1, parts) were set. Both sides change sleepers_: either this one sees the
+  // sleeper, or the sleeper sees the new state before it sleeps.
+  void wake(int parts) {
+    if (sleepers_.fetch_add(0, std::memory_order_acq_rel) == 0) return;
+    for (int part = 1; part < parts; ++part) state(part).notify_one();
+  }
+  void await_all() {
+    for (Backoff backoff;;) {
+      const int left = left_.load(std::memory_order_acquire);
+      if (left == 0) return;
+      if (backoff.wait()) left_.wait(left, std::memory_order_acquire);
+    }
   }
 
   // Whoever has taken a part may read job_: it stays until the part is done.
   bool take(int part) {
-    std::uint64_t seen = state(part).load(std::memory_order_relaxed);
+    std::uint32_t seen = state(part).load(std::memory_order_relaxed);
     return seen % 2 == 0 &&
            state(part).compare_exchange_strong(seen, seen + 1, std::memory_order_acq_rel);
   }
   void run_part(int part) {
-    (*job_.body)(part_of(job_.count, part, job_.parts), part);
-    left_.fetch_sub(1, std::memory_order_release);
+    try {
+      (*job_.body)(part_of(job_.count, part, job_.parts), part);
+    } catch (...) {
+      if (!failed_.exchange(true)) thrown_ = std::current_exception();
+    }
+    if (left_.fetch_sub(1) == 1) left_.notify_one();
   }
 
   const int threads_;
   std::unique_ptr<Place[]> places_;
   Job job_{};
-  std::uint64_t epoch_ = 0;
+  std::uint32_t epoch_ = 0;
   bool busy_ = false;
+  std::atomic<bool> failed_{false};  // with thrown_: what the first failing part threw
+  std::exception_ptr thrown_;
+  alignas(kCacheLine) std::atomic<int> sleepers_{0};
   alignas(kCacheLine) std::atomic<int> left_{0};
 };
 
@@ -161,7 +199,12 @@ void with_threads(int threads, FunctionRef<void()> body) {
   }
 #else
   std::vector<std::thread> workers;
-  for (int part = 1; part < threads; ++part) workers.emplace_back([&, part] { work(team, part); });
+  try {
+    for (int part = 1; part < threads; ++part) {
+      workers.emplace_back([&, part] { work(team, part); });
+    }
+  } catch (const std::exception&) {  // as above: as many as the system gives
+  }
   lead(team, body, thrown);
   for (std::thread& worker : workers) worker.join();
 #endif

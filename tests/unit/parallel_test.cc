@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -101,6 +102,38 @@ TEST(Parallel, CallersDoNotDisturbEachOther) {
 TEST(Parallel, ExceptionsOfTheBodyReachTheCaller) {
   EXPECT_THROW(with_threads(3, [] { throw std::runtime_error("no memory"); }), std::runtime_error);
   EXPECT_EQ(visits(3, 5), std::vector<int>(5, 1));  // and leave nothing behind
+}
+
+TEST(Parallel, ExceptionsOfAPartReachTheCallerWhenAllPartsAreDone) {
+  for (int failing = 0; failing < 3; ++failing) {
+    with_threads(3, [&] {
+      std::vector<int> done(3, 0);
+      EXPECT_THROW(parallel_for(3, 3, kMuch,
+                                [&](Range, int part) {
+                                  if (part == failing) throw std::runtime_error("no memory");
+                                  done[static_cast<std::size_t>(part)] = 1;
+                                }),
+                   std::runtime_error);
+      for (int part = 0; part < 3; ++part) {
+        EXPECT_EQ(done[static_cast<std::size_t>(part)], part == failing ? 0 : 1);
+      }
+      EXPECT_EQ(visits(3, 5), std::vector<int>(5, 1));
+    });
+  }
+}
+
+TEST(Parallel, WorkersThatFellAsleepWakeUp) {
+  with_threads(3, [] {
+    for (int round = 0; round < 3; ++round) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      std::atomic<int> parts{0};
+      parallel_for(3, 3, kMuch, [&](Range, int) {
+        ++parts;
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));  // others wait asleep
+      });
+      EXPECT_EQ(parts, 3);
+    }
+  });
 }
 
 }  // namespace

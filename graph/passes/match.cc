@@ -155,6 +155,28 @@ std::optional<ScalarOperand> scalar_operand(const Graph& graph, NodeId node) {
   return std::nullopt;
 }
 
+std::optional<SliceArguments> slice_arguments(const Graph& graph, NodeId id) {
+  const AttributeReader node(graph.node(id));
+  SliceArguments s;
+  if (graph.node(id).opset < 10) {
+    s = {node.ints("starts"), node.ints("ends"), node.ints("axes"), {}};
+  } else {
+    Ints* parts[] = {&s.starts, &s.ends, &s.axes, &s.steps};
+    for (std::size_t i = 0; i < 4; ++i) {
+      const ValueId in = graph.input(id, i + 1);
+      const auto known = in != kNoValue ? known_ints(graph, in) : Ints();
+      if (!known) return std::nullopt;
+      *parts[i] = *known;
+    }
+  }
+  for (std::size_t i = s.axes.size(); i < s.starts.size(); ++i) {
+    s.axes.push_back(static_cast<std::int64_t>(i));
+  }
+  s.steps.resize(s.starts.size(), 1);
+  if (s.ends.size() != s.starts.size() || s.axes.size() != s.starts.size()) return std::nullopt;
+  return s;
+}
+
 void bypass(Graph& graph, NodeId node, ValueId value) {
   graph.replace_uses(graph.output(node), value);
   graph.remove_node(node);

@@ -96,6 +96,11 @@ NodeId made_only_for(const Graph& graph, ValueId value, std::string_view op_type
                      std::string_view domain = "");
 // The input of a node with two inputs that is not `value`; kNoValue when neither or both are.
 ValueId other_input(const Graph& graph, NodeId node, ValueId value);
+// The arguments of a Slice, one of each for every axis in `axes`, where all are known.
+struct SliceArguments {
+  Ints starts, ends, axes, steps;
+};
+std::optional<SliceArguments> slice_arguments(const Graph& graph, NodeId slice);
 // The operands of a node with two inputs, the second a constant with one element that does not
 // raise the rank of the first. Commutative nodes have it on either side; others as input 1 only.
 struct ScalarOperand {

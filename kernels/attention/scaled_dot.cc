@@ -15,6 +15,7 @@ constexpr std::int64_t kBlockScores = 131072;
 constexpr std::int64_t kLeastRows = 8, kMostRows = 64;
 constexpr std::int64_t kAlign = 16;
 
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t aligned(std::int64_t floats) { return (floats + kAlign - 1) / kAlign * kAlign; }
 
 std::int64_t scratch_floats(const GemmPlan& plan) {
@@ -25,15 +26,24 @@ std::int64_t scratch_floats(const GemmPlan& plan) {
 
 AttentionPlan::AttentionPlan(const AttentionProblem& problem, int threads, Isa isa)
     : p_(problem), isa_(isa), threads_(threads) {
-  block_ = std::clamp(kBlockScores / std::max<std::int64_t>(p_.keys, 1), kLeastRows, kMostRows);
-  block_ = std::min(block_, std::max<std::int64_t>(p_.rows, 1));
+  // Blocks as equal as whole tiles allow.
+  const std::int64_t rows = std::max<std::int64_t>(p_.rows, 1), tile = gemm_tile(isa).mr;
+  const std::int64_t most = std::clamp(kBlockScores / std::max<std::int64_t>(p_.keys, 1),
+                                       kLeastRows, kMostRows / tile * tile);
+  block_ = ceil_div(rows, ceil_div(rows, most));
+  if (block_ < rows) block_ = ceil_div(block_, tile) * tile;
+  if (blocks() > 1) {
+    packed_keys_ = aligned(packed_b_floats(p_.size, p_.keys, isa));
+    packed_values_ = aligned(packed_b_floats(p_.keys, p_.value_size, isa));
+  }
+  const GemmSource source = packed_keys_ > 0 ? GemmSource::kPacked : GemmSource::kStrided;
+  const auto products = [&](std::int64_t m) {
+    return plan_gemm({.m = m, .n = p_.keys, .k = p_.size, .b = source}, 1, isa);
+  };
+  const auto sums = [&](std::int64_t m) {
+    return plan_gemm({.m = m, .n = p_.value_size, .k = p_.keys, .b = source}, 1, isa);
+  };
   const std::int64_t tail = p_.rows % block_;
-  const auto products = [&](std::int64_t rows) {
-    return plan_gemm({.m = rows, .n = p_.keys, .k = p_.size}, 1, isa);
-  };
-  const auto sums = [&](std::int64_t rows) {
-    return plan_gemm({.m = rows, .n = p_.value_size, .k = p_.keys}, 1, isa);
-  };
   products_ = products(block_);
   sums_ = sums(block_);
   products_tail_ = tail > 0 ? products(tail) : products_;
@@ -46,8 +56,8 @@ AttentionPlan::AttentionPlan(const AttentionProblem& problem, int threads, Isa i
 }
 
 std::size_t AttentionPlan::scratch_bytes() const {
-  return static_cast<std::size_t>(slot_floats_) * static_cast<std::size_t>(threads_) *
-         sizeof(float);
+  const std::int64_t packed = p_.batches * p_.kv_heads * (packed_keys_ + packed_values_);
+  return static_cast<std::size_t>(packed + slot_floats_ * threads_) * sizeof(float);
 }
 
 double AttentionPlan::flop() const {
@@ -99,17 +109,40 @@ void AttentionPlan::finish_row(const AttentionData& data, std::int64_t batch, st
   hand_out(ScoreOutput::kProbabilities);
 }
 
+// Keys and values of every head as panels.
+void AttentionPlan::pack(const KernelContext& k, const AttentionData& data, float* packed) const {
+  const double work = static_cast<double>(p_.keys * (p_.size + p_.value_size));
+  k.parallel_for(p_.batches * p_.kv_heads, work, [&](Range range, int) {
+    for (std::int64_t i = range.begin; i < range.end; ++i) {
+      const std::int64_t batch = i / p_.kv_heads, head = i % p_.kv_heads;
+      float* const keys = packed + i * (packed_keys_ + packed_values_);
+      pack_b({.data = data.k + batch * p_.k.batch + head * p_.k.head,
+              .row_stride = 1,
+              .column_stride = p_.k.row},
+             p_.size, p_.keys, keys, isa_);
+      pack_b({.data = data.v + batch * p_.v.batch + head * p_.v.head, .row_stride = p_.v.row},
+             p_.keys, p_.value_size, keys + packed_keys_, isa_);
+    }
+  });
+}
+
 void AttentionPlan::run_block(const AttentionData& data, std::int64_t batch, std::int64_t head,
-                              std::int64_t first, float* scores, float* gemm_scratch) const {
+                              std::int64_t first, const float* packed, float* scores) const {
   const std::int64_t rows = std::min(block_, p_.rows - first);
   const std::int64_t kv_head = head / (p_.heads / p_.kv_heads);
-  const float* q = data.q + batch * p_.q.batch + head * p_.q.head + first * p_.q.row;
-  const float* k = data.k + batch * p_.k.batch + kv_head * p_.k.head;
-  const float* v = data.v + batch * p_.v.batch + kv_head * p_.v.head;
-  float* y = data.y + batch * p_.y.batch + head * p_.y.head + first * p_.y.row;
+  float* const gemm_scratch = scores + aligned(block_ * p_.keys);
+  GemmInput k{.data = data.k + batch * p_.k.batch + kv_head * p_.k.head,
+              .row_stride = 1,
+              .column_stride = p_.k.row};
+  GemmInput v{.data = data.v + batch * p_.v.batch + kv_head * p_.v.head, .row_stride = p_.v.row};
+  if (packed_keys_ > 0) {
+    k = {.data = packed + (batch * p_.kv_heads + kv_head) * (packed_keys_ + packed_values_)};
+    v = {.data = k.data + packed_keys_};
+  }
   gemm(rows == block_ ? products_ : products_tail_,
-       {.a = {.data = q, .row_stride = p_.q.row},
-        .b = {.data = k, .row_stride = 1, .column_stride = p_.k.row},
+       {.a = {.data = data.q + batch * p_.q.batch + head * p_.q.head + first * p_.q.row,
+              .row_stride = p_.q.row},
+        .b = k,
         .c = scores,
         .c_stride = p_.keys,
         .epilogue = {.alpha = p_.scale}},
@@ -119,8 +152,8 @@ void AttentionPlan::run_block(const AttentionData& data, std::int64_t batch, std
   }
   gemm(rows == block_ ? sums_ : sums_tail_,
        {.a = {.data = scores, .row_stride = p_.keys},
-        .b = {.data = v, .row_stride = p_.v.row},
-        .c = y,
+        .b = v,
+        .c = data.y + batch * p_.y.batch + head * p_.y.head + first * p_.y.row,
         .c_stride = p_.y.row},
        gemm_scratch);
 }
@@ -130,15 +163,16 @@ void AttentionPlan::run(const KernelContext& k, const AttentionData& data,
   const std::int64_t results = p_.batches * p_.heads * p_.rows;
   if (p_.keys == 0 || p_.size == 0) std::fill_n(data.y, results * p_.value_size, 0.f);
   if (results * p_.keys * p_.size == 0) return;
-  const std::int64_t blocks = (p_.rows + block_ - 1) / block_;
+  float* const packed = reinterpret_cast<float*>(scratch);
+  if (packed_keys_ > 0) pack(k, data, packed);
+  float* const slots = packed + p_.batches * p_.kv_heads * (packed_keys_ + packed_values_);
   const double work =
       static_cast<double>(block_ * p_.keys) * static_cast<double>(p_.size + p_.value_size + 8);
-  k.parallel_for(p_.batches * p_.heads * blocks, work, [&](Range range, int thread) {
-    float* slot = reinterpret_cast<float*>(scratch) + thread * slot_floats_;
+  k.parallel_for(p_.batches * p_.heads * blocks(), work, [&](Range range, int thread) {
     for (std::int64_t i = range.begin; i < range.end; ++i) {
-      const std::int64_t head = i / blocks;
-      run_block(data, head / p_.heads, head % p_.heads, i % blocks * block_, slot,
-                slot + aligned(block_ * p_.keys));
+      const std::int64_t head = i / blocks();
+      run_block(data, head / p_.heads, head % p_.heads, i % blocks() * block_, packed,
+                slots + thread * slot_floats_);
     }
   });
 }

@@ -1,8 +1,8 @@
 // softmax(scale Q K^T + mask) V for every batch and head, in float32.
 //
 // A task is a block of query rows of one head: their scores stay in the cache from the first
-// product to the second. Threads share tasks, never sums, so that every thread count gives the same
-// bits.
+// product to the second. Where a head has several blocks, its keys and values are packed before.
+// Threads share tasks, never sums, so that every thread count gives the same bits.
 #pragma once
 
 #include <cstdint>
@@ -55,8 +55,10 @@ class AttentionPlan {
   void run(const KernelContext& k, const AttentionData& data, std::byte* scratch) const;
 
  private:
+  std::int64_t blocks() const { return (p_.rows + block_ - 1) / block_; }
+  void pack(const KernelContext& k, const AttentionData& data, float* packed) const;
   void run_block(const AttentionData& data, std::int64_t batch, std::int64_t head,
-                 std::int64_t first, float* scores, float* gemm_scratch) const;
+                 std::int64_t first, const float* packed, float* scores) const;
   void finish_row(const AttentionData& data, std::int64_t batch, std::int64_t head,
                   std::int64_t row, float* scores) const;
 
@@ -64,7 +66,8 @@ class AttentionPlan {
   Isa isa_;
   int threads_;
   std::int64_t block_ = 1;        // rows of a task
-  std::int64_t slot_floats_ = 0;  // scratch of a thread
+  std::int64_t slot_floats_ = 0;  // scratch of a thread: scores, then that of a product
+  std::int64_t packed_keys_ = 0, packed_values_ = 0;  // floats of a head; 0: not packed
   GemmPlan products_, products_tail_, sums_, sums_tail_;
 };
 

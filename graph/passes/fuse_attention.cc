@@ -1,0 +1,249 @@
+// before:  MatMul(q, k) [* scale] [+ mask] -> Softmax over keys -> MatMul(., v) -> [Transpose,
+//          Reshape] -> y     where q, k, v come through Transpose, Reshape, Split, Slice, ...
+// after:   FusedAttention(q', k', v', mask) -> y        which reads and writes by strides
+// when:    all shapes are numbers; q, k, v have the same outer extents, the mask broadcasts to the
+//          scores; nothing between has another use; rows of q, k, v and y are contiguous, and what
+//          is outside them is a batch and a head at most
+//
+// The scores of a block of rows never leave the cache, and nothing is copied between heads.
+
+#include <algorithm>
+
+#include "graph/passes/match.h"
+#include "graph/passes/strided_view.h"
+
+namespace mini_infer {
+namespace {
+
+// Softmax over the last axis.
+bool over_last_axis(const Graph& graph, NodeId softmax, std::size_t rank) {
+  const Node& node = graph.node(softmax);
+  const std::int64_t fallback = node.opset < 13 ? 1 : -1;
+  return normal_axis(AttributeReader(node).integer("axis", fallback), rank) == rank - 1;
+}
+
+// A product of matrices that are both computed, without an activation.
+NodeId product_of_values(const Graph& graph, NodeId id) {
+  if (id == kNoNode) return kNoNode;
+  const Node& node = graph.node(id);
+  const bool plain = node.is("MatMul");
+  const bool fused =
+      node.is("FusedMatMul", kInternalDomain) && !node.attributes.contains("activation");
+  return plain || fused ? id : kNoNode;
+}
+
+// A view as far up as its elements are only moved and scaled.
+struct Operand {
+  StridedView view;
+  double scale = 1;
+};
+
+std::optional<Operand> operand_of(const Graph& graph, ValueId value) {
+  auto view = view_of(graph, value);
+  if (!view || !has_dtype(graph, value, DType::kFloat32)) return std::nullopt;
+  Operand operand{std::move(*view)};
+  for (;;) {
+    if (auto before = view_before(graph, operand.view)) {
+      operand.view = std::move(*before);
+      continue;
+    }
+    const NodeId id = graph.producer(operand.view.base);
+    if (id == kNoNode) return operand;
+    const bool divides = graph.node(id).is("Div");
+    const auto scaled =
+        divides || graph.node(id).is("Mul") ? scalar_operand(graph, id) : std::nullopt;
+    if (!scaled || scaled->number == 0 || !same_shape(graph, scaled->x, operand.view.base)) {
+      return operand;
+    }
+    operand.view.base = scaled->x;
+    operand.scale *= divides ? 1 / scaled->number : scaled->number;
+  }
+}
+
+// The mask as a view of the scores' shape.
+std::optional<StridedView> mask_view(const Graph& graph, ValueId mask, const StridedView& scores) {
+  auto view = view_of(graph, mask);
+  if (!view || !has_dtype(graph, mask, DType::kFloat32)) return std::nullopt;
+  if (view->axes.size() > scores.axes.size()) return std::nullopt;
+  view->axes.insert(view->axes.begin(), scores.axes.size() - view->axes.size(), ViewAxis());
+  for (std::size_t i = 0; i < scores.axes.size(); ++i) {
+    const bool one = view->axes[i].empty() && !scores.axes[i].empty();
+    if (one) view->axes[i] = {{scores.axes[i].front().extent, 0}};
+    const bool fits = view->axes[i].empty()
+                          ? scores.axes[i].empty()
+                          : !scores.axes[i].empty() &&
+                                view->axes[i].front().extent == scores.axes[i].front().extent;
+    if (!fits) return std::nullopt;
+  }
+  return view;
+}
+
+std::int64_t extent_of(const ViewAxis& axis) {
+  std::int64_t extent = 1;
+  for (const Run& run : axis) extent *= run.extent;
+  return extent;
+}
+// The step of an axis that is one run.
+std::optional<std::int64_t> stride_of(const ViewAxis& axis) {
+  if (axis.empty()) return 0;
+  return axis.size() == 1 ? std::optional(axis.front().stride) : std::nullopt;
+}
+
+// All axes but the last two as a batch of heads: offset, and strides of batch and head.
+class Stack {
+ public:
+  // False if the operand has more than two levels, or others than those before.
+  bool add(const StridedView& view) {
+    ViewAxis all;
+    for (std::size_t i = 0; i + 2 < view.axes.size(); ++i) {
+      all.insert(all.end(), view.axes[i].begin(), view.axes[i].end());
+    }
+    runs_.push_back(joined(all));
+    const ViewAxis& runs = runs_.back();
+    if (runs.size() > 2) return false;
+    if (runs.size() == 2) {
+      if (heads_ != 0 && heads_ != runs[1].extent) return false;
+      heads_ = runs[1].extent;
+    }
+    if (count_ != 0 && count_ != extent_of(runs)) return false;
+    count_ = extent_of(runs);
+    return true;
+  }
+  std::int64_t heads() const { return heads_ != 0 ? heads_ : count_; }
+  std::int64_t batches() const { return count_ / heads(); }
+  // Of the operand that was added as the i-th.
+  std::int64_t batch_stride(std::size_t i) const {
+    if (runs_[i].empty()) return 0;
+    return runs_[i].size() == 2 ? runs_[i][0].stride : runs_[i][0].stride * heads();
+  }
+  std::int64_t head_stride(std::size_t i) const {
+    return runs_[i].empty() ? 0 : runs_[i].back().stride;
+  }
+
+ private:
+  std::vector<ViewAxis> runs_;
+  std::int64_t heads_ = 0, count_ = 0;
+};
+
+// What the pattern is made of.
+struct Match {
+  NodeId scores = kNoNode, sums = kNoNode;
+  ValueId mask = kNoValue;
+};
+
+std::optional<Match> match(const Graph& graph, NodeId softmax) {
+  const ValueId in = graph.input(softmax, 0), out = graph.output(softmax);
+  const auto rank = rank_of(graph, in);
+  if (!rank || *rank < 2 || !over_last_axis(graph, softmax, *rank)) return std::nullopt;
+  if (!only_use(graph, in) || !only_use(graph, out)) return std::nullopt;
+  Match m;
+  m.sums = product_of_values(graph, graph.value(out).users[0]);
+  if (m.sums == kNoNode || graph.input(m.sums, 0) != out ||
+      graph.node(m.sums).attributes.contains("alpha") || graph.input(m.sums, 2) != kNoValue) {
+    return std::nullopt;
+  }
+  m.scores = product_of_values(graph, graph.producer(in));
+  if (m.scores != kNoNode) {
+    m.mask = graph.input(m.scores, 2);
+    return m;
+  }
+  const NodeId add = made_by(graph, in, "Add");
+  if (add == kNoNode || has_legacy_broadcast(graph.node(add))) return std::nullopt;
+  for (const std::size_t i : {0u, 1u}) {
+    const ValueId product = graph.input(add, i);
+    if (!only_use(graph, product) || !same_shape(graph, product, in)) continue;
+    m.scores = product_of_values(graph, graph.producer(product));
+    m.mask = graph.input(add, 1 - i);
+    if (m.scores != kNoNode && graph.input(m.scores, 2) == kNoValue) return m;
+  }
+  return std::nullopt;
+}
+
+// Where the result goes: as far down as it is only moved, and its rows stay contiguous.
+struct Target {
+  StridedView view;
+  NodeId end;
+};
+std::optional<Target> target_of(const Graph& graph, NodeId sums) {
+  auto view = view_of(graph, graph.output(sums));
+  if (!view || view->axes.size() < 2 || !has_dtype(graph, view->base, DType::kFloat32)) {
+    return std::nullopt;
+  }
+  Target target{*view, sums};
+  while (only_use(graph, view->base)) {
+    const NodeId user = graph.value(view->base).users[0];
+    auto after = view_after(graph, *view, user);
+    if (!after) break;
+    view = std::move(after);
+    Stack stack;
+    const auto size = stride_of(view->axes.back());
+    if (size && *size <= 1 && stride_of(view->axes[view->axes.size() - 2]) && stack.add(*view)) {
+      target = {*view, user};
+    }
+  }
+  return target;
+}
+
+enum Part : std::size_t { kQ, kK, kV, kY, kMask };
+
+bool fuse(Graph& graph, NodeId softmax) {
+  const auto found = match(graph, softmax);
+  if (!found) return false;
+  const auto scores = view_of(graph, graph.output(found->scores));
+  const auto q = operand_of(graph, graph.input(found->scores, 0));
+  auto k = operand_of(graph, graph.input(found->scores, 1));
+  const auto v = operand_of(graph, graph.input(found->sums, 1));
+  const auto target = target_of(graph, found->sums);
+  if (!scores || !q || !k || !v || !target || v->scale != 1) return false;
+  const std::size_t rank = scores->axes.size();
+  std::vector<StridedView> views = {q->view, k->view, v->view, target->view};
+  if (found->mask != kNoValue) {
+    const auto mask = mask_view(graph, found->mask, *scores);
+    if (!mask) return false;
+    views.push_back(*mask);
+  }
+  for (const StridedView& view : views) {
+    if (view.axes.size() != rank) return false;
+  }
+  std::swap(views[kK].axes[rank - 2], views[kK].axes[rank - 1]);  // rows are keys
+
+  Stack stack;
+  Attributes attributes;
+  static constexpr const char* kNames[] = {"q", "k", "v", "y", "mask"};
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    const auto row = stride_of(views[i].axes[rank - 2]), step = stride_of(views[i].axes[rank - 1]);
+    if (!stack.add(views[i]) || !row || !step || (i != kMask && *step > 1)) return false;
+    attributes[kNames[i]] = Ints{views[i].offset, 0, 0, *row, *step};
+  }
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    Ints& strides = std::get<Ints>(attributes[kNames[i]]);
+    strides[1] = stack.batch_stride(i);
+    strides[2] = stack.head_stride(i);
+  }
+  attributes["extents"] = Ints{stack.batches(),
+                               stack.heads(),
+                               extent_of(views[kQ].axes[rank - 2]),
+                               extent_of(views[kK].axes[rank - 2]),
+                               extent_of(views[kQ].axes[rank - 1]),
+                               extent_of(views[kV].axes[rank - 1])};
+  const auto* alpha = graph.attribute<float>(found->scores, "alpha");
+  const double scale = alpha != nullptr ? static_cast<double>(*alpha) : 1.0;
+  attributes["scale"] = static_cast<float>(scale * q->scale * k->scale);
+  attributes["shape"] = *known_extents(graph, graph.output(target->end));
+
+  std::vector<ValueId> inputs;
+  for (const std::size_t i : {kQ, kK, kV}) inputs.push_back(views[i].base);
+  if (found->mask != kNoValue) inputs.push_back(found->mask);
+  replace_node(graph, target->end, "FusedAttention", std::move(inputs), std::move(attributes),
+               kInternalDomain);
+  return true;
+}
+
+}  // namespace
+
+Result<int> fuse_attention(Graph& graph, PassContext& context) {
+  if (!has_internal(context, "FusedAttention")) return 0;
+  return rewrite_each(graph, context, "Softmax", [&](NodeId id) { return fuse(graph, id); });
+}
+
+}  // namespace mini_infer

@@ -41,6 +41,18 @@ struct ConvArgs {
   int threads = 1;
 };
 
+// How run() divides the output: `blocks` of pixels, each in `chunks` of channels. These units are of
+// nearly equal size, and threads take equal numbers of them.
+struct ConvSplit {
+  std::int64_t blocks = 1, chunks = 1;
+  std::int64_t units() const { return blocks * chunks; }
+  // Work of the busiest thread, 1 where all have the same.
+  double load(int threads) const {
+    const std::int64_t most = (units() + threads - 1) / threads;
+    return static_cast<double>(most * threads) / static_cast<double>(units());
+  }
+};
+
 class ConvAlgorithm {
  public:
   virtual ~ConvAlgorithm() = default;
@@ -51,6 +63,7 @@ class ConvAlgorithm {
   // w: [oc][ic/groups][kh][kw], dense.
   virtual void pack(const float* w, float* packed, int threads) const noexcept = 0;
   virtual std::size_t scratch_bytes(int threads) const noexcept = 0;
+  virtual ConvSplit split(int threads) const noexcept = 0;
   virtual void run(const ConvArgs& args) const noexcept = 0;
 };
 

@@ -65,6 +65,24 @@ std::int64_t panel_chunks(std::int64_t blocks, std::int64_t panels, int threads)
   return panels;
 }
 
+ConvSplit split_output(std::int64_t parts, std::int64_t fewest, std::int64_t most,
+                       std::int64_t panels, int threads) {
+  // More blocks read the weights more often: only for a busiest thread that has much more to do
+  // than others, and only where it then has much less.
+  constexpr double kGoodLoad = 1.25, kWorthwhile = 1.1;
+  const auto split = [&](std::int64_t blocks) {
+    return ConvSplit{parts * blocks, panel_chunks(parts * blocks, panels, threads)};
+  };
+  ConvSplit best = split(fewest);
+  const std::int64_t last = std::min(most, fewest + threads);
+  for (std::int64_t blocks = fewest + 1; blocks <= last && best.load(threads) > kGoodLoad;
+       ++blocks) {
+    const ConvSplit next = split(blocks);
+    if (next.load(threads) * kWorthwhile < best.load(threads)) best = next;
+  }
+  return best;
+}
+
 std::int64_t packed_panel_floats(std::int64_t oc, std::int64_t ic, std::int64_t taps, int lanes) {
   return ceil_div(oc, lanes) * lanes * ic * taps;
 }

@@ -29,6 +29,11 @@ constexpr std::int64_t winograd_tiles(std::int64_t extent, std::int64_t dilation
 // threads get about equal work.
 std::int64_t panel_chunks(std::int64_t blocks, std::int64_t panels, int threads);
 
+// The split into the fewest units that keep `threads` threads busy. Each of `parts` parts (images,
+// groups) has `fewest` to `most` blocks, and each block `panels` panels of channels.
+ConvSplit split_output(std::int64_t parts, std::int64_t fewest, std::int64_t most,
+                       std::int64_t panels, int threads);
+
 // [first, last) of chunk i of n over `count` things.
 struct Span {
   std::int64_t first, last;

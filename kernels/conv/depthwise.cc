@@ -37,10 +37,14 @@ class DepthwiseConv final : public ConvAlgorithm {
   }
   std::size_t scratch_bytes(int /*threads*/) const noexcept override { return 0; }
 
+  ConvSplit split(int threads) const noexcept override {
+    return {s_.n * row_chunks(threads), blocks_};
+  }
+
   void run(const ConvArgs& args) const noexcept override {
     // [image][rows][block of channels]: a thread has some rows of all channels, as it has in the
     // convolutions before and after, whose outputs then need not come from another core.
-    const std::int64_t chunks = row_chunks(args.threads), units = s_.n * chunks * blocks_;
+    const std::int64_t units = split(args.threads).units(), chunks = units / (s_.n * blocks_);
     parallel_for(
         args.threads, units, conv_macs(s_) / static_cast<double>(units), [&](Range range, int) {
           for (std::int64_t u = range.begin; u < range.end; ++u) {

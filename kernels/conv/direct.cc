@@ -25,6 +25,8 @@ constexpr int kPanelBlocks = 2;
 // Inputs of a block of rows; with a panel of weights they fit in a 1 MiB L2.
 constexpr std::size_t kWindowBytes = 256 << 10;
 constexpr std::size_t kPixelBytes = 512 << 10;
+// Of a block: two register tiles, or one where threads would have nothing to do.
+constexpr std::int64_t kLeastPixels = 28, kTilePixels = 14;
 
 // What one unit of work computes: some panels of one block of rows (or pixels) of one group.
 struct DirectUnit {
@@ -95,13 +97,16 @@ class DirectConv final : public ConvAlgorithm {
     return static_cast<std::size_t>(threads) * window_floats() * sizeof(float);
   }
 
+  ConvSplit split(int threads) const noexcept override {
+    return split_output(parts(), row_blocks_for(threads),
+                        std::min(rows_, rows_ * row_pixels() / kTilePixels), panels(), threads);
+  }
+
   void run(const ConvArgs& args) const noexcept override {
-    const std::int64_t row_blocks = row_blocks_for(args.threads);
-    const std::int64_t blocks = s_.n * s_.groups * classes_ * row_blocks;
-    const std::int64_t panels = ceil_div(group_oc_, kPanelBlocks * lanes_);
-    const std::int64_t chunks = panel_chunks(blocks, panels, args.threads);
-    const double work = conv_work(s_) / static_cast<double>(blocks * chunks);
-    parallel_for(args.threads, blocks * chunks, work, [&](Range units, int thread) {
+    const ConvSplit shares = split(args.threads);
+    const std::int64_t row_blocks = shares.blocks / parts(), chunks = shares.chunks;
+    const double work = conv_work(s_) / static_cast<double>(shares.units());
+    parallel_for(args.threads, shares.units(), work, [&](Range units, int thread) {
       float* const window = reinterpret_cast<float*>(args.scratch) +
                             static_cast<std::size_t>(thread) * window_floats();
       std::int64_t copied = -1;
@@ -111,12 +116,16 @@ class DirectConv final : public ConvAlgorithm {
         if (unit.rows.count() <= 0) continue;  // fewer rows than classes
         if (!in_place_ && copied != block) copy_source(args.input, unit, window);
         copied = block;
-        run_unit(args, unit, chunk_of(panels, u % chunks, chunks), window);
+        run_unit(args, unit, chunk_of(panels(), u % chunks, chunks), window);
       }
     });
   }
 
  private:
+  std::int64_t parts() const { return s_.n * s_.groups * classes_; }
+  std::int64_t panels() const { return ceil_div(group_oc_, kPanelBlocks * lanes_); }
+  std::int64_t row_pixels() const { return pixels_only_ ? 1 : s_.ow; }
+
   std::int64_t group_packed() const {
     if (few_outputs_) return ic_blocks_ * lanes_ * s_.kh * s_.kw * s_.oc;
     return packed_panel_floats(group_oc_, group_ic_, s_.kh * s_.kw, lanes_);
@@ -148,11 +157,11 @@ class DirectConv final : public ConvAlgorithm {
   // As few as the window allows; as many for each thread where the input is larger than the
   // weights, so that a thread finds the rows in its cache that it has written before.
   std::int64_t row_blocks_for(int threads) const {
-    constexpr std::int64_t kLeastPixels = 28;  // two register tiles
     const std::int64_t fewest = ceil_div(rows_, block_rows_);
     const std::int64_t equal = ceil_div(fewest, threads) * threads;
-    const std::int64_t row = pixels_only_ ? 1 : s_.ow;
-    if (s_.n % threads == 0 || rows_ * row < equal * kLeastPixels || rows_ < equal) return fewest;
+    if (s_.n % threads == 0 || rows_ * row_pixels() < equal * kLeastPixels || rows_ < equal) {
+      return fewest;
+    }
     return s_.ih * s_.iw >= s_.oc * s_.kh * s_.kw ? equal : fewest;
   }
 

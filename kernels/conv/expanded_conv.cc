@@ -28,6 +28,7 @@ class ExpandedConv final : public ConvAlgorithm {
   std::size_t scratch_bytes(int threads) const noexcept override {
     return direct_->scratch_bytes(threads);
   }
+  ConvSplit split(int threads) const noexcept override { return direct_->split(threads); }
   void run(const ConvArgs& args) const noexcept override { direct_->run(args); }
 
   // w: [oc][ic][taps] of each group -> [oc][merge * ic][taps], zero where a filter of one group

@@ -49,13 +49,15 @@ class StemConv final : public ConvAlgorithm {
     return static_cast<std::size_t>(threads) * window_floats() * sizeof(float);
   }
 
+  ConvSplit split(int threads) const noexcept override {
+    return split_output(s_.n, ceil_div(s_.oh, block_rows_), s_.oh, panels(), threads);
+  }
+
   void run(const ConvArgs& args) const noexcept override {
-    const std::int64_t row_blocks = ceil_div(s_.oh, block_rows_);
-    const std::int64_t blocks = s_.n * row_blocks;
-    const std::int64_t panels = ceil_div(s_.oc, kPanelBlocks * lanes_);
-    const std::int64_t chunks = panel_chunks(blocks, panels, args.threads);
-    const double work = conv_work(s_) / static_cast<double>(blocks * chunks);
-    parallel_for(args.threads, blocks * chunks, work, [&](Range units, int thread) {
+    const ConvSplit shares = split(args.threads);
+    const std::int64_t row_blocks = shares.blocks / s_.n, chunks = shares.chunks;
+    const double work = conv_work(s_) / static_cast<double>(shares.units());
+    parallel_for(args.threads, shares.units(), work, [&](Range units, int thread) {
       float* const window = reinterpret_cast<float*>(args.scratch) +
                             static_cast<std::size_t>(thread) * window_floats();
       std::int64_t copied = -1;
@@ -67,12 +69,13 @@ class StemConv final : public ConvAlgorithm {
                        window);
         }
         copied = block;
-        run_unit(args, image, rows, chunk_of(panels, u % chunks, chunks), window);
+        run_unit(args, image, rows, chunk_of(panels(), u % chunks, chunks), window);
       }
     });
   }
 
  private:
+  std::int64_t panels() const { return ceil_div(s_.oc, kPanelBlocks * lanes_); }
   std::int64_t tap_count() const { return s_.ic * s_.kh * s_.kw; }
   // A whole number of cache lines for each thread.
   std::size_t window_floats() const {

@@ -115,13 +115,16 @@ class TransposedConv final : public ConvAlgorithm {
     return static_cast<std::size_t>(threads) * window_floats() * sizeof(float);
   }
 
+  ConvSplit split(int threads) const noexcept override {
+    return split_output(s_.n * s_.groups, ceil_div(y_.steps(), block_rows_), y_.steps(), panels(),
+                        threads);
+  }
+
   void run(const ConvArgs& args) const noexcept override {
-    const std::int64_t row_blocks = ceil_div(y_.steps(), block_rows_);
-    const std::int64_t blocks = s_.n * s_.groups * row_blocks;
-    const std::int64_t panels = ceil_div(group_oc_, kPanelBlocks * lanes_);
-    const std::int64_t chunks = panel_chunks(blocks, panels, args.threads);
+    const ConvSplit shares = split(args.threads);
+    const std::int64_t row_blocks = shares.blocks / (s_.n * s_.groups), chunks = shares.chunks;
     const double work = conv_work(s_) / static_cast<double>(y_.stride * x_.stride);
-    parallel_for(args.threads, blocks * chunks, work / static_cast<double>(blocks * chunks),
+    parallel_for(args.threads, shares.units(), work / static_cast<double>(shares.units()),
                  [&](Range units, int thread) {
                    float* const window = reinterpret_cast<float*>(args.scratch) +
                                          static_cast<std::size_t>(thread) * window_floats();
@@ -133,12 +136,14 @@ class TransposedConv final : public ConvAlgorithm {
                      if (copied != block) copy_window(args.input, unit, window);
                      copied = block;
                      for (const Phase& phase : phases_)
-                       run_phase(args, unit, phase, chunk_of(panels, u % chunks, chunks), window);
+                       run_phase(args, unit, phase, chunk_of(panels(), u % chunks, chunks), window);
                    }
                  });
   }
 
  private:
+  std::int64_t panels() const { return ceil_div(group_oc_, kPanelBlocks * lanes_); }
+
   struct Phase {
     std::int64_t fy, fx;
     std::int64_t packed;               // offset of its weights

@@ -6,8 +6,8 @@
 //       for each e: M[e] = V[e] * U[e]                       matrix products over input channels
 //       y = activation(A' M A + bias + residual)
 //
-// Many tiles: threads take blocks. Few tiles: all are one block, threads share V, and take channel
-// blocks and then panels.
+// Many tiles: threads take blocks. Few tiles: all are one block, threads share V; they take its
+// channel blocks and then panels, and where these are few, some of the tiles only.
 //
 // Lavin and Gray, arXiv 1509.09308; points: Barabasz et al., arXiv 1803.10986.
 #include <algorithm>
@@ -31,6 +31,8 @@ constexpr std::int64_t kCacheLineFloats = 16;
 constexpr std::int64_t kMostBlockBytes = 48 << 20;
 // Smaller blocks than this leave register tiles half empty.
 constexpr std::int64_t kFewestTiles = 12;
+// But half a register tile is better than a thread without work.
+constexpr std::int64_t kStarvedTiles = 6;
 // Fewer tiles than this for each thread: the transformed weights would be read too often.
 constexpr std::int64_t kLeastTiles = 24;
 
@@ -112,6 +114,11 @@ class WinogradConv final : public ConvAlgorithm {
         p.shared ? elements_ * p.v_element + threads * elements_ * p.products_element
                  : threads * elements_ * (p.v_element + p.products_element);
     return static_cast<std::size_t>(floats) * sizeof(float);
+  }
+
+  ConvSplit split(int threads) const noexcept override {
+    const Plan p = plan(threads);
+    return p.shared ? shared_split(panels(), threads) : ConvSplit{p.blocks, 1};
   }
 
   void run(const ConvArgs& args) const noexcept override {
@@ -231,17 +238,30 @@ class WinogradConv final : public ConvAlgorithm {
   }
 
   void run_shared(const ConvArgs& args, const Plan& p) const {
-    const Span tiles{0, tiles_};
     float* const v = reinterpret_cast<float*>(args.scratch);
-    const double transform_work = static_cast<double>(tiles_ * elements_ * lanes_) * 4;
-    parallel_for(args.threads, ic_blocks_, transform_work, [&](Range blocks, int) {
-      transform_input(args, p, tiles, {blocks.begin, blocks.end}, v);
+    const auto for_units = [&](std::int64_t count, double work, auto&& body) {
+      const ConvSplit shares = shared_split(count, args.threads);
+      work /= static_cast<double>(shares.units());
+      parallel_for(args.threads, shares.units(), work, [&](Range units, int thread) {
+        for (std::int64_t u = units.begin; u < units.end; ++u) {
+          body(chunk_of(tiles_, u / shares.chunks, shares.blocks),
+               chunk_of(count, u % shares.chunks, shares.chunks), thread);
+        }
+      });
+    };
+    const double transform_work = static_cast<double>(ic_blocks_ * tiles_ * elements_ * lanes_) * 4;
+    for_units(ic_blocks_, transform_work, [&](Span tiles, Span blocks, int) {
+      transform_input(args, p, tiles, blocks, v + tiles.first * lanes_);
     });
-    const double work = conv_work(s_) / static_cast<double>(panels());
-    parallel_for(args.threads, panels(), work, [&](Range range, int thread) {
+    for_units(panels(), conv_work(s_), [&](Span tiles, Span some, int thread) {
       float* const products = v + elements_ * (p.v_element + thread * p.products_element);
-      multiply(args, p, tiles, {range.begin, range.end}, v, products);
+      multiply(args, p, tiles, some, v + tiles.first * lanes_, products);
     });
+  }
+
+  // Of V in one block.
+  ConvSplit shared_split(std::int64_t panels, int threads) const {
+    return split_output(1, 1, tiles_ / kStarvedTiles, panels, threads);
   }
 
   std::int64_t panels() const { return ceil_div(s_.oc, kPanelBlocks * lanes_); }

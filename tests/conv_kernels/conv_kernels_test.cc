@@ -421,6 +421,29 @@ TEST(Winograd, error_is_bounded_up_to_512_channels) {
   }
 }
 
+// Splits that few threads never need: some of the tiles or pixels, some of the channels.
+TEST(ManyThreads, give_the_same_bits) {
+  ConvShape depthwise = square(64, 64, 14, 3, 1, 1);
+  depthwise.groups = 64;
+  const std::pair<Algorithm, ConvShape> layers[] = {
+      {kDirect, square(64, 96, 14, 1, 1, 0)},      {kDirect, square(64, 96, 14, 3, 2, 1)},
+      {kStem, square(3, 40, 33, 3, 2, 1)},         {kDepthwise, depthwise},
+      {kWinograd4, square(40, 96, 28, 3, 1, 1)},   {kWinograd2, square(40, 160, 14, 3, 1, 1)},
+      {kWinograd2, square(64, 96, 13, 3, 1, 2, 2)}};
+  for (auto [algorithm, shape] : layers) {
+    set_output_extents(shape);
+    const Problem problem = make_problem(shape, {});
+    for (const Isa isa : supported_isas()) {
+      const auto conv = algorithm.make(shape, isa);
+      const std::vector<float> y = run_conv(*conv, problem, isa, 1, algorithm.layout);
+      for (const int threads : {7, 16, 64}) {
+        EXPECT_EQ(run_conv(*conv, problem, isa, threads, algorithm.layout), y)
+            << algorithm.name << " " << isa_name(isa) << ", " << threads << " threads";
+      }
+    }
+  }
+}
+
 // The output gets `extra` more rows and columns (output_padding).
 void check_transposed(ConvShape s, std::int64_t extra = 0, const ProblemOptions& options = {}) {
   s.oh = (s.ih - 1) * s.stride_h + (s.kh - 1) * s.dilation_h + 1 - s.pad_top - s.pad_bottom + extra;

@@ -1,5 +1,6 @@
 // before:  MatMul(q, k) [* scale] [+ mask] -> Softmax over keys -> MatMul(., v) -> [Transpose,
 //          Reshape] -> y     where q, k, v come through Transpose, Reshape, Split, Slice, ...
+//          The mask may also be Where(keep, scores, -10000 or less) with a constant `keep`.
 // after:   FusedAttention(q', k', v', mask) -> y        which reads and writes by strides
 // when:    all shapes are numbers; q, k, v have the same outer extents, the mask broadcasts to the
 //          scores; nothing between has another use; rows of q, k, v and y are contiguous, and what
@@ -63,7 +64,10 @@ std::optional<Operand> operand_of(const Graph& graph, ValueId value) {
 // The mask as a view of the scores' shape.
 std::optional<StridedView> mask_view(const Graph& graph, ValueId mask, const StridedView& scores) {
   auto view = view_of(graph, mask);
-  if (!view || !has_dtype(graph, mask, DType::kFloat32)) return std::nullopt;
+  if (!view) return std::nullopt;
+  if (!has_dtype(graph, mask, DType::kFloat32) && !has_dtype(graph, mask, DType::kBool)) {
+    return std::nullopt;
+  }
   if (view->axes.size() > scores.axes.size()) return std::nullopt;
   view->axes.insert(view->axes.begin(), scores.axes.size() - view->axes.size(), ViewAxis());
   for (std::size_t i = 0; i < scores.axes.size(); ++i) {
@@ -129,7 +133,46 @@ class Stack {
 struct Match {
   NodeId scores = kNoNode, sums = kNoNode;
   ValueId mask = kNoValue;
+  std::optional<Tensor> keep;  // what the mask becomes
 };
+
+// The elements of a constant of bools, or their opposite, if every row has one that is true: a row
+// that keeps nothing is not that of an attention.
+std::optional<Tensor> kept(const Graph& graph, ValueId value, bool opposite) {
+  const Tensor* tensor = graph.constant(value);
+  if (tensor == nullptr || tensor->dtype() != DType::kBool || tensor->elements() == 0) {
+    return std::nullopt;
+  }
+  Tensor keep(DType::kBool, tensor->shape());
+  const bool* in = tensor->data<bool>();
+  bool* out = keep.mutable_data<bool>();
+  const std::int64_t rank = static_cast<std::int64_t>(tensor->shape().rank());
+  const std::int64_t row = rank == 0 ? 1 : tensor->shape()[static_cast<std::size_t>(rank - 1)];
+  for (std::int64_t first = 0; first < tensor->elements(); first += row) {
+    for (std::int64_t i = first; i < first + row; ++i) out[i] = in[i] != opposite;
+    if (std::none_of(out + first, out + first + row, [](bool x) { return x; })) return std::nullopt;
+  }
+  return keep;
+}
+
+// Finds the product under Where, and makes its condition the mask.
+bool match_where(const Graph& graph, NodeId where, Match& m) {
+  constexpr double kMasked = -10000;  // its exponential is 0 beside any that is kept
+  for (const std::size_t i : {1u, 2u}) {
+    const ValueId product = graph.input(where, i);
+    const auto masked = scalar_constant(graph, graph.input(where, 3 - i));
+    if (!masked || !(*masked <= kMasked) || !only_use(graph, product) ||
+        !same_shape(graph, product, graph.output(where))) {
+      continue;
+    }
+    m.scores = product_of_values(graph, graph.producer(product));
+    if (m.scores == kNoNode || graph.input(m.scores, 2) != kNoValue) return false;
+    m.mask = graph.input(where, 0);
+    m.keep = kept(graph, m.mask, i == 2);
+    return m.keep.has_value();
+  }
+  return false;
+}
 
 std::optional<Match> match(const Graph& graph, NodeId softmax) {
   const ValueId in = graph.input(softmax, 0), out = graph.output(softmax);
@@ -146,6 +189,9 @@ std::optional<Match> match(const Graph& graph, NodeId softmax) {
   if (m.scores != kNoNode) {
     m.mask = graph.input(m.scores, 2);
     return m;
+  }
+  if (const NodeId where = made_by(graph, in, "Where"); where != kNoNode) {
+    return match_where(graph, where, m) ? std::optional(m) : std::nullopt;
   }
   const NodeId add = made_by(graph, in, "Add");
   if (add == kNoNode || has_legacy_broadcast(graph.node(add))) return std::nullopt;
@@ -233,7 +279,11 @@ bool fuse(Graph& graph, NodeId softmax) {
 
   std::vector<ValueId> inputs;
   for (const std::size_t i : {kQ, kK, kV}) inputs.push_back(views[i].base);
-  if (found->mask != kNoValue) inputs.push_back(found->mask);
+  if (found->keep) {
+    inputs.push_back(graph.add_constant(graph.node(softmax).name + "_keep", *found->keep));
+  } else if (found->mask != kNoValue) {
+    inputs.push_back(found->mask);
+  }
   replace_node(graph, target->end, "FusedAttention", std::move(inputs), std::move(attributes),
                kInternalDomain);
   return true;

@@ -1,6 +1,7 @@
 // FusedAttention of mini-infer: y = softmax(scale q k^T + mask) v, made by the pass fuse_attention.
 //
-// Inputs q, k, v, mask (may be left out) are any float tensors. Attributes: extents [batches,
+// Inputs q, k, v are any float tensors, the mask (may be left out) too, or one of bools: true takes
+// part. Attributes: extents [batches,
 // heads, rows, keys, size, value size]; for each of q, k, v, y and mask where it lies: offset, then
 // the strides of batch, head, row (of k, v and mask's last: keys) and element, in elements; shape
 // of y.
@@ -49,7 +50,7 @@ Result<View> view_of(const PrepareContext& c, const char* name, const Ints& exte
 
 struct Work {
   AttentionPlan plan;
-  std::int64_t q = 0, k = 0, v = 0, y = 0, mask = 0;  // offsets
+  std::int64_t q = 0, k = 0, v = 0, y = 0;  // offsets
 };
 
 Result<Work> work_of(const PrepareContext& c) {
@@ -81,10 +82,11 @@ Result<Work> work_of(const PrepareContext& c) {
                      .v = v.strides,
                      .y = y.strides};
   p.scale = c.number("scale", 1.f);
-  View mask;
   if (c.has_input(3)) {
-    MINI_TRY_ASSIGN(mask, input("mask", 3, e[kRows], e[kKeys]));
+    MINI_TRY_ASSIGN(const View mask, input("mask", 3, e[kRows], e[kKeys]));
+    if (mask.offset != 0) return invalid_model("the mask must start at its first element");
     p.has_mask = true;
+    p.mask_is_bool = c.dtype(3) == DType::kBool;
     p.mask_batch = mask.strides.batch;
     p.mask_head = mask.strides.head;
     p.mask_row = mask.strides.row;
@@ -92,13 +94,13 @@ Result<Work> work_of(const PrepareContext& c) {
     p.mask_keys = e[kKeys];
   }
   MINI_TRY(Status(c.status()));
-  return Work{
-      AttentionPlan(p, c.threads(), c.isa()), q.offset, k.offset, v.offset, y.offset, mask.offset};
+  return Work{AttentionPlan(p, c.threads(), c.isa()), q.offset, k.offset, v.offset, y.offset};
 }
 
 Result<PreparedKernel> prepare(PrepareContext& c) {
   for (std::size_t i = 0; i < c.input_count(); ++i) {
-    if (c.has_input(i) && c.dtype(i) != DType::kFloat32) {
+    const bool fits = c.dtype(i) == DType::kFloat32 || (i == 3 && c.dtype(i) == DType::kBool);
+    if (c.has_input(i) && !fits) {
       return not_implemented("FusedAttention of ", dtype_name(c.dtype(i)));
     }
   }
@@ -111,13 +113,13 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
   kernel.flop = w.plan.flop();
   kernel.scratch_bytes = w.plan.scratch_bytes();
   kernel.run = [w](const KernelContext& k) {
-    const float* mask = k.input<float>(3);
+    const auto* mask = k.input<std::byte>(3);
     w.plan.run(k,
                {.q = k.input<float>(0) + w.q,
                 .k = k.input<float>(1) + w.k,
                 .v = k.input<float>(2) + w.v,
                 .y = k.output<float>(0) + w.y,
-                .mask = mask == nullptr ? nullptr : mask + w.mask},
+                .mask = mask},
                k.scratch);
     return ok();
   };

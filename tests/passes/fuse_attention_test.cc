@@ -83,6 +83,35 @@ TEST_F(FuseAttention, OfSplitAndSlice) {
          {{kBatch, kRows, 2 * kWidth}});
 }
 
+// A causal mask that is filled in.
+TEST_F(FuseAttention, WithAConditionalMask) {
+  const SymShape shape = {kBatch, kHeads, 3, kSize};
+  for (const bool keep : {true, false}) {
+    SCOPED_TRACE(keep);
+    b = GraphBuilder();
+    const ValueId q = b.input(shape), k = b.input(shape), v = b.input(shape);
+    const ValueId scores = b.node("MatMul", {q, transpose(k, {0, 1, 3, 2})});
+    Tensor condition(DType::kBool, {1, 1, 3, 3});
+    for (int i = 0; i < 9; ++i) condition.mutable_data<bool>()[i] = (i % 3 <= i / 3) == keep;
+    const ValueId where = b.constant(condition), masked = b.scalar(-1e9f);
+    const ValueId filled =
+        keep ? b.node("Where", {where, scores, masked}) : b.node("Where", {where, masked, scores});
+    expect("*FusedAttention", b.node("MatMul", {softmax(filled), v}),
+           {{kBatch, kHeads, 3, kSize}, {kBatch, kHeads, 3, kSize}, {kBatch, kHeads, 3, kSize}});
+  }
+}
+
+TEST_F(FuseAttention, LeavesConditionsThatMaskWholeRows) {
+  const SymShape shape = {kBatch, kHeads, 2, kSize};
+  const ValueId q = b.input(shape), k = b.input({kBatch, kHeads, kSize, 2}), v = b.input(shape);
+  Tensor condition(DType::kBool, {2, 2});
+  for (int i = 0; i < 4; ++i) condition.mutable_data<bool>()[i] = i == 0;
+  const ValueId where =
+      b.node("Where", {b.constant(condition), b.node("MatMul", {q, k}), b.scalar(-1e9f)});
+  b.output(b.node("MatMul", {softmax(where), v}));
+  EXPECT_EQ(run_pass(b.graph(), fuse_attention), 0);
+}
+
 // Heads that share keys and values.
 TEST_F(FuseAttention, OfGroupedQueries) {
   const ValueId q = b.input({1, 6, kRows, kSize}), kv = b.input({1, 2, kRows, kSize});

@@ -77,8 +77,11 @@ void prefer_huge_pages([[maybe_unused]] void* data, [[maybe_unused]] std::size_t
 std::shared_ptr<void> allocate_bytes(std::size_t bytes) {
   // A multiple of the alignment, and room for a vector that ends past the last element.
   const std::size_t rounded = (bytes / kAlignment + 1) * kAlignment;
-  void* data = std::aligned_alloc(rounded >= kHugePage ? kHugePage : kAlignment, rounded);
-  if (data == nullptr) throw std::bad_alloc();
+  // Not aligned_alloc, which may refuse what is no multiple of the alignment.
+  void* data = nullptr;
+  if (::posix_memalign(&data, rounded >= kHugePage ? kHugePage : kAlignment, rounded) != 0) {
+    throw std::bad_alloc();
+  }
   prefer_huge_pages(data, rounded);
   return {data, [](void* p) { std::free(p); }};
 }

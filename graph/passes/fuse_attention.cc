@@ -231,40 +231,53 @@ std::optional<Target> target_of(const Graph& graph, NodeId sums) {
 }
 
 enum Part : std::size_t { kQ, kK, kV, kY, kMask };
+constexpr const char* kNames[] = {"q", "k", "v", "y", "mask"};
 
-bool fuse(Graph& graph, NodeId softmax) {
-  const auto found = match(graph, softmax);
-  if (!found) return false;
-  const auto scores = view_of(graph, graph.output(found->scores));
-  const auto q = operand_of(graph, graph.input(found->scores, 0));
-  auto k = operand_of(graph, graph.input(found->scores, 1));
-  const auto v = operand_of(graph, graph.input(found->sums, 1));
-  const auto target = target_of(graph, found->sums);
-  if (!scores || !q || !k || !v || !target || v->scale != 1) return false;
+// All operands, those of keys with keys for rows.
+struct Operands {
+  std::vector<StridedView> views;  // by Part
+  double scale = 1;                // of the scores
+};
+
+std::optional<Operands> operands_of(const Graph& graph, const Match& m, const Target& target) {
+  const auto scores = view_of(graph, graph.output(m.scores));
+  const auto q = operand_of(graph, graph.input(m.scores, 0));
+  const auto k = operand_of(graph, graph.input(m.scores, 1));
+  const auto v = operand_of(graph, graph.input(m.sums, 1));
+  if (!scores || !q || !k || !v || v->scale != 1) return std::nullopt;
+  const auto* alpha = graph.attribute<float>(m.scores, "alpha");
+  Operands all{{q->view, k->view, v->view, target.view}, q->scale * k->scale};
+  if (alpha != nullptr) all.scale *= static_cast<double>(*alpha);
+  if (m.mask != kNoValue) {
+    const auto mask = mask_view(graph, m.mask, *scores);
+    if (!mask) return std::nullopt;
+    all.views.push_back(*mask);
+  }
   const std::size_t rank = scores->axes.size();
-  std::vector<StridedView> views = {q->view, k->view, v->view, target->view};
-  if (found->mask != kNoValue) {
-    const auto mask = mask_view(graph, found->mask, *scores);
-    if (!mask) return false;
-    views.push_back(*mask);
+  for (const StridedView& view : all.views) {
+    if (view.axes.size() != rank) return std::nullopt;
   }
-  for (const StridedView& view : views) {
-    if (view.axes.size() != rank) return false;
-  }
-  std::swap(views[kK].axes[rank - 2], views[kK].axes[rank - 1]);  // rows are keys
+  std::swap(all.views[kK].axes[rank - 2], all.views[kK].axes[rank - 1]);
+  return all;
+}
 
+// The attributes of FusedAttention, see kernels/attention/fused_attention.cc; no value where
+// strides cannot tell.
+std::optional<Attributes> attributes_of(const Operands& all) {
+  const std::vector<StridedView>& views = all.views;
+  const std::size_t rank = views[kQ].axes.size();
   Stack stack;
-  Attributes attributes;
-  static constexpr const char* kNames[] = {"q", "k", "v", "y", "mask"};
+  std::vector<Ints> strides;
   for (std::size_t i = 0; i < views.size(); ++i) {
     const auto row = stride_of(views[i].axes[rank - 2]), step = stride_of(views[i].axes[rank - 1]);
-    if (!stack.add(views[i]) || !row || !step || (i != kMask && *step > 1)) return false;
-    attributes[kNames[i]] = Ints{views[i].offset, 0, 0, *row, *step};
+    if (!stack.add(views[i]) || !row || !step || (i != kMask && *step > 1)) return std::nullopt;
+    strides.push_back({views[i].offset, 0, 0, *row, *step});
   }
+  Attributes attributes;
   for (std::size_t i = 0; i < views.size(); ++i) {
-    Ints& strides = std::get<Ints>(attributes[kNames[i]]);
-    strides[1] = stack.batch_stride(i);
-    strides[2] = stack.head_stride(i);
+    strides[i][1] = stack.batch_stride(i);
+    strides[i][2] = stack.head_stride(i);
+    attributes[kNames[i]] = strides[i];
   }
   attributes["extents"] = Ints{stack.batches(),
                                stack.heads(),
@@ -272,19 +285,25 @@ bool fuse(Graph& graph, NodeId softmax) {
                                extent_of(views[kK].axes[rank - 2]),
                                extent_of(views[kQ].axes[rank - 1]),
                                extent_of(views[kV].axes[rank - 1])};
-  const auto* alpha = graph.attribute<float>(found->scores, "alpha");
-  const double scale = alpha != nullptr ? static_cast<double>(*alpha) : 1.0;
-  attributes["scale"] = static_cast<float>(scale * q->scale * k->scale);
-  attributes["shape"] = *known_extents(graph, graph.output(target->end));
+  attributes["scale"] = static_cast<float>(all.scale);
+  return attributes;
+}
 
+bool fuse(Graph& graph, NodeId softmax) {
+  const auto found = match(graph, softmax);
+  const auto target = found ? target_of(graph, found->sums) : std::nullopt;
+  const auto operands = target ? operands_of(graph, *found, *target) : std::nullopt;
+  auto attributes = operands ? attributes_of(*operands) : std::nullopt;
+  if (!attributes) return false;
+  (*attributes)["shape"] = *known_extents(graph, graph.output(target->end));
   std::vector<ValueId> inputs;
-  for (const std::size_t i : {kQ, kK, kV}) inputs.push_back(views[i].base);
+  for (const std::size_t i : {kQ, kK, kV}) inputs.push_back(operands->views[i].base);
   if (found->keep) {
     inputs.push_back(graph.add_constant(graph.node(softmax).name + "_keep", *found->keep));
   } else if (found->mask != kNoValue) {
     inputs.push_back(found->mask);
   }
-  replace_node(graph, target->end, "FusedAttention", std::move(inputs), std::move(attributes),
+  replace_node(graph, target->end, "FusedAttention", std::move(inputs), std::move(*attributes),
                kInternalDomain);
   return true;
 }

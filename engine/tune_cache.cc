@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -23,10 +25,11 @@ constexpr int kKeyFields = 4;
 std::optional<KernelTime> parse_time(const std::string& text) {
   std::istringstream in(text);
   KernelTime time;
-  if (!(in >> time.kernel >> time.ms) || !(in >> std::ws).eof() || !(time.ms > 0)) {
-    return std::nullopt;
-  }
-  return time;
+  std::string ms;
+  if (!(in >> time.kernel >> ms) || !(in >> std::ws).eof()) return std::nullopt;
+  const auto [end, error] = std::from_chars(ms.data(), ms.data() + ms.size(), time.ms);
+  const bool valid = error == std::errc() && end == ms.data() + ms.size() && time.ms > 0;
+  return valid ? std::optional(time) : std::nullopt;
 }
 
 // Splits a line into its key and its times; no value when it is no such line.
@@ -49,7 +52,12 @@ std::optional<std::pair<std::string, KernelTimes>> parse_line(const std::string&
 
 std::string line_of(const std::string& key, const KernelTimes& times) {
   std::string line = key;
-  for (const KernelTime& time : times) line += cat('\t', time.kernel, ' ', time.ms);
+  for (const KernelTime& time : times) {
+    std::array<char, 32> ms{};  // as many digits as it takes to read the same number back
+    const auto [end, error] = std::to_chars(ms.data(), ms.data() + ms.size(), time.ms);
+    line += cat('\t', time.kernel, ' ',
+                std::string_view(ms.data(), static_cast<std::size_t>(end - ms.data())));
+  }
   return line + '\n';
 }
 

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "engine/tune_cache.h"
 #include "tests/onnx/model_maker.h"
 
 namespace mini_infer {
@@ -131,6 +132,15 @@ TEST_F(Tune, keeps_no_weights_of_kernels_that_lose) {
   const Outcome tuned = run(true);
   // A session that finds the verdict in the file packs for one kernel only.
   EXPECT_EQ(tuned.plan.weight_bytes, run(false).plan.weight_bytes);
+}
+
+TEST_F(Tune, times_are_read_back_as_they_were) {
+  const double odd = 32.0 + 0.9949999 / 3;
+  TuneCache(file_, "cpu\tisa\t1", {}).add("layer", {{"direct", odd}});
+  const TuneCache later(file_, "cpu\tisa\t1", {});
+  const KernelTimes* times = later.find("layer");
+  ASSERT_NE(times, nullptr);
+  EXPECT_EQ(times->front().ms, odd);
 }
 
 TEST_F(Tune, reads_the_verdict_back_without_measuring) {

@@ -80,9 +80,9 @@ void quantize_f32(const float* x, std::int64_t n, float scale, float zero_point,
                   float high, std::uint8_t* y) {
   const Vec s(scale), z(zero_point), least(low), most(high);
   const auto whole = [&](Vec v) {
-    // In this order a NaN becomes `low`.
+    // A NaN becomes `low`.
     const Vec rounded = round_even(v / s) + z;
-    return round_to_int(min_nan(max_nan(least, rounded), most));
+    return round_to_int(min_nan(max_number(rounded, least), most));
   };
   std::int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) store_bytes(y + i, whole(load(x + i)));

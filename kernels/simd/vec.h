@@ -145,6 +145,15 @@ MINI_INLINE Vec min_nan(Vec x, Vec bound) {
 #endif
 }
 
+// The greater of the two; `bound` where x is NaN.
+MINI_INLINE Vec max_number(Vec x, Vec bound) {
+#if defined(__aarch64__)
+  return vmaxnmq_f32(x, bound);
+#else
+  return max_nan(bound, x);
+#endif
+}
+
 // The greater, or the lesser, of two vectors; NaN where either is NaN.
 MINI_INLINE Vec max_both_nan(Vec a, Vec b) {
 #if defined(__aarch64__)

@@ -6,10 +6,15 @@ namespace mini_infer::simd::MINI_ISA {
 namespace {
 
 // Four 32-bit elements, and pairs of them.
-using Quad = std::uint32_t __attribute__((vector_size(16), aligned(4), may_alias));
+using Quad = std::uint32_t __attribute__((vector_size(16)));
 
-MINI_INLINE Quad quad(const std::uint32_t* p) { return *reinterpret_cast<const Quad*>(p); }
-MINI_INLINE void put(std::uint32_t* p, Quad v) { *reinterpret_cast<Quad*>(p) = v; }
+// By memcpy: clang 14 does not let a type have less alignment than a vector's own.
+MINI_INLINE Quad quad(const std::uint32_t* p) {
+  Quad v;
+  __builtin_memcpy(&v, p, sizeof(v));
+  return v;
+}
+MINI_INLINE void put(std::uint32_t* p, Quad v) { __builtin_memcpy(p, &v, sizeof(v)); }
 
 // in[r + c * in_stride] -> out[r * out_stride + c] for r, c < 4.
 MINI_INLINE void transpose_4x4(const std::uint32_t* in, std::int64_t in_stride, std::uint32_t* out,

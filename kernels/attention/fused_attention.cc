@@ -1,10 +1,9 @@
 // FusedAttention of mini-infer: y = softmax(scale q k^T + mask) v, made by the pass fuse_attention.
 //
 // Inputs q, k, v are any float tensors, the mask (may be left out) too, or one of bools: true takes
-// part. Attributes: extents [batches,
-// heads, rows, keys, size, value size]; for each of q, k, v, y and mask where it lies: offset, then
-// the strides of batch, head, row (of k, v and mask's last: keys) and element, in elements; shape
-// of y.
+// part. Attributes: extents [batches, heads, rows, keys, size, value size]; for each of q, k, v, y
+// and mask where it lies: offset, then the strides of batch, head, row (for k and v that is a key)
+// and element (for the mask that is a key), in elements; shape of y.
 
 #include <algorithm>
 
@@ -67,6 +66,17 @@ Result<Work> work_of(const PrepareContext& c) {
   MINI_TRY_ASSIGN(const View v, input("v", 2, e[kKeys], e[kValueSize]));
   MINI_TRY_ASSIGN(const View y,
                   view_of(c, "y", e, e[kRows], e[kValueSize], c.output_shape().elements()));
+  // What views repeat (strides of 0) must stay within numbers too, and y is written whole.
+  for (const Shape& work : {Shape{e[kBatches], e[kHeads], e[kKeys], e[kSize]},
+                            Shape{e[kBatches], e[kHeads], e[kKeys], e[kValueSize]},
+                            Shape{e[kBatches], e[kHeads], e[kRows], e[kKeys]}}) {
+    MINI_TRY(checked_bytes(DType::kFloat64, work).status());
+  }
+  const Shape written{e[kBatches], e[kHeads], e[kRows], e[kValueSize]};
+  MINI_TRY_ASSIGN(const std::size_t bytes, checked_bytes(DType::kFloat32, written));
+  if (bytes != static_cast<std::size_t>(c.output_shape().elements()) * sizeof(float)) {
+    return invalid_model("extents ", e, " do not fill an output of shape ", c.output_shape());
+  }
   for (const View* view : {&q, &k, &v, &y}) {
     if (view->step > 1) return invalid_model("rows must be contiguous");
   }

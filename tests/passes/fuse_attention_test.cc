@@ -145,6 +145,31 @@ TEST_F(FuseAttention, LeavesBroadcastMatricesAndUnknownExtents) {
   EXPECT_EQ(run_pass(b.graph(), fuse_attention), 0);
 }
 
+// Nobody but the pass makes the operator, but a model file may hold one.
+TEST(FusedAttention, RefusesViewsThatDoNotFit) {
+  const auto refusal = [](const Ints& y, const Ints& extents) {
+    GraphBuilder b;
+    const ValueId x = b.input({2, 3});
+    const Ints in = {0, 6, 6, 3, 1};
+    b.output(b.internal("FusedAttention", {x, x, x},
+                        {{"extents", extents},
+                         {"q", in},
+                         {"k", in},
+                         {"v", in},
+                         {"y", y},
+                         {"scale", 1.f},
+                         {"shape", Ints{2, 3}}},
+                        SymShape{2, 3}));
+    const auto result = evaluate(b.graph(), {random_tensor({2, 3}, 1)});
+    return result.ok() ? std::string() : std::string(result.status().message());
+  };
+  const Ints fitting = {1, 1, 2, 2, 3, 3};
+  EXPECT_EQ(refusal({0, 6, 6, 3, 1}, fitting), "");
+  EXPECT_THAT(refusal({1, 6, 6, 3, 1}, fitting), testing::HasSubstr("reaches past 6 elements"));
+  EXPECT_THAT(refusal({0, 6, 6, 3, 1}, {1, 1, 1, 2, 3, 3}), testing::HasSubstr("do not fill"));
+  EXPECT_NE(refusal({0, 0, 0, 0, 1}, {1LL << 62, 1LL << 62, 2, 2, 3, 3}), "");
+}
+
 // --- strided views
 
 std::vector<std::int64_t> offsets(const StridedView& view) {

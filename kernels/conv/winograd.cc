@@ -29,6 +29,11 @@ constexpr std::int64_t kPanelWidth = 32;  // at most
 constexpr std::int64_t kCacheLineFloats = 16;
 // V and products of one block of tiles, at most, whatever it would save.
 constexpr std::int64_t kMostBlockBytes = 48 << 20;
+// Costs of traffic(), a byte that is written past the L2 cache and read back being one. Streams of
+// reads are fetched ahead, so that most of their time is hidden; weights of more than kNearWeights
+// times the L2 cache come from memory at each block.
+constexpr double kCacheShare = 0.6, kNearWeights = 4, kNearRead = 0.04, kFarRead = 0.2;
+constexpr double kWrite = 0.65, kStreamedRead = 0.05;
 // Smaller blocks than this leave register tiles half empty.
 constexpr std::int64_t kFewestTiles = 12;
 // But half a register tile is better than a thread without work.
@@ -138,22 +143,21 @@ class WinogradConv final : public ConvAlgorithm {
     std::int64_t v_element, products_element;  // floats between elements e
   };
 
-  // Bytes that do not come from the L2 cache when blocks have `tiles` tiles and `panels` panels are
-  // computed before their products are used.
+  // What moving data costs when blocks have `tiles` tiles and `panels` panels are computed before
+  // their products are used, in bytes written past the L2 cache and read back.
   double traffic(std::int64_t tiles, std::int64_t group) const {
     const auto bytes = [&](std::int64_t blocks) {
       return static_cast<double>(elements_ * blocks * lanes_ * tiles) * sizeof(float);
     };
     const double v = bytes(ic_blocks_), products = bytes(kPanelBlocks * group);
     const double u = static_cast<double>(packed_floats()) * sizeof(float);
-    const double cache = 0.6 * static_cast<double>(l2_cache_bytes());
-    // V is read once for each group of panels; what does not fit is also written and read once.
-    double moved = u;
-    if (v + products + u > cache) moved += u * 0.1;
-    if (v + products > cache) {
-      moved += v * (1 + static_cast<double>(ceil_div(panels(), group)));
-      if (products > cache / 2)
-        moved += 2 * products * static_cast<double>(ceil_div(panels(), group));
+    const double l2 = static_cast<double>(l2_cache_bytes());
+    const double groups = static_cast<double>(ceil_div(panels(), group));
+    double moved = u * (u <= kNearWeights * l2 ? kNearRead : kFarRead);
+    if (const double excess = v + products - kCacheShare * l2; excess > 0) {
+      const double spilt = std::min(excess / v, 1.0);
+      moved += spilt * v * (kWrite + kStreamedRead * groups);
+      if (products > kCacheShare / 2 * l2) moved += products * groups;
     }
     return moved * static_cast<double>(ceil_div(tiles_, tiles));
   }

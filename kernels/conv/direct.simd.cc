@@ -34,6 +34,19 @@ using TileFn = void(const DirectBlock&, const TilePlace&);
   }
 }
 
+// Channel blocks of a map are on pages of their own; the hardware looks ahead on a few of them
+// only.
+constexpr int kManyBlocks = 16;
+
+template <int kStep, int kRows, int kPixels>
+MINI_INLINE void prefetch_pixels(const float* source, std::ptrdiff_t source_row) {
+#pragma GCC unroll 2
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kPixels; ++i) __builtin_prefetch(source + r * source_row + i * kStep);
+  }
+}
+
 template <int kStep, int kRows, int kPixels, int kBlocks>
 [[gnu::noinline]] void tile(const DirectBlock& b, const TilePlace& at) {
   Vec acc[kBlocks][kRows][kPixels];
@@ -55,15 +68,13 @@ template <int kStep, int kRows, int kPixels, int kBlocks>
       multiply_add<kStep, kRows, kPixels, kBlocks>(plane + *tap, b.source_row, weights, acc);
     }
   } else {
+    const bool scattered = b.tap_count == 1 && b.channels >= kManyBlocks * kLanes;
     for (int left = b.channels; left > 0; left -= kLanes, plane += b.source_plane) {
       const int lanes = left < kLanes ? left : kLanes;
+      if (scattered) prefetch_pixels<kStep, kRows, kPixels>(plane + b.source_plane, b.source_row);
       for (const std::ptrdiff_t* tap = b.taps; tap != taps_end; ++tap) {
-        const float* source = plane + *tap;
-#pragma GCC unroll 2
-        for (int k = 0; k < lanes; ++k, weights += kBlocks * kLanes) {
-          ahead.fetch<kBlocks * kLanes>();
-          multiply_add<kStep, kRows, kPixels, kBlocks>(source + k, b.source_row, weights, acc);
-        }
+        multiply_channels<kStep, kRows, kPixels, kBlocks>(plane + *tap, b.source_row, lanes,
+                                                          weights, ahead, acc);
       }
     }
   }

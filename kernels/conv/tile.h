@@ -107,6 +107,18 @@ MINI_INLINE void multiply_add(const float* source, std::ptrdiff_t source_row, co
   }
 }
 
+// The same for `lanes` input channels of one block; the weights that come next are fetched first.
+template <int kStep, int kRows, int kPixels, int kBlocks>
+MINI_INLINE void multiply_channels(const float* source, std::ptrdiff_t source_row, int lanes,
+                                   const float*& weights, WeightsAhead& ahead,
+                                   Vec (&acc)[kBlocks][kRows][kPixels]) {
+#pragma GCC unroll 2
+  for (int k = 0; k < lanes; ++k, weights += kBlocks * kLanes) {
+    ahead.fetch();
+    multiply_add<kStep, kRows, kPixels, kBlocks>(source + k, source_row, weights, acc);
+  }
+}
+
 // `width` cut into runs of at most `most` pixels, as equal as can be.
 struct Runs {
   int count, least, longer;

@@ -202,11 +202,7 @@ template <int kPixels, int kBlocks>
   }
   for (int left = channels; left > 0; left -= kLanes, v += v_block) {
     const int lanes = left < kLanes ? left : kLanes;
-#pragma GCC unroll 2
-    for (int k = 0; k < lanes; ++k, weights += kBlocks * kLanes) {
-      ahead.fetch<kBlocks * kLanes>();
-      multiply_add<kLanes, 1, kPixels, kBlocks>(v + k, 0, weights, acc);
-    }
+    multiply_channels<kLanes, 1, kPixels, kBlocks>(v, 0, lanes, weights, ahead, acc);
   }
 #pragma GCC unroll 4
   for (int j = 0; j < kBlocks; ++j) {

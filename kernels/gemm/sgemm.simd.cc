@@ -60,7 +60,7 @@ MINI_INLINE void multiply(const Tile& t, Vec (&sum)[MR * NV]) {
     MINI_UNROLL
     for (int set = 0; set < kSets; ++set) {
       if constexpr (kSets == 1) {
-        ahead.fetch<kColumns>();
+        ahead.fetch();
         __builtin_prefetch(a + kPrefetchA * a_step);
         MINI_UNROLL
         for (int j = 0; j < NV; ++j) __builtin_prefetch(b + kPrefetchB * b_step + j * kLanes);

@@ -24,6 +24,8 @@ namespace {
 constexpr int kPanelBlocks = 2;
 // Inputs of a block of rows; with a panel of weights they fit in a 1 MiB L2.
 constexpr std::size_t kWindowBytes = 256 << 10;
+// Larger weights than this come from memory for each block: half as many blocks then.
+constexpr std::int64_t kFarWeights = (4 << 20) / sizeof(float);
 constexpr std::size_t kPixelBytes = 512 << 10;
 // Of a block: two register tiles, or one where threads would have nothing to do.
 constexpr std::int64_t kLeastPixels = 28, kTilePixels = 14;
@@ -167,7 +169,9 @@ class DirectConv final : public ConvAlgorithm {
 
   std::int64_t rows_of_block() const {
     if (!pixels_only_) {
-      return SourceWindow::rows_within(class_shape(s_, classes_), ic_blocks_, lanes_, kWindowBytes);
+      return SourceWindow::rows_within(
+          class_shape(s_, classes_), ic_blocks_, lanes_,
+          group_packed() > kFarWeights ? 2 * kWindowBytes : kWindowBytes);
     }
     const auto pixel = static_cast<std::int64_t>(sizeof(float)) * ic_blocks_ * lanes_;
     const std::int64_t most =

@@ -25,7 +25,6 @@ namespace mini_infer {
 namespace {
 
 constexpr int kPanelBlocks = 2;
-constexpr std::int64_t kPanelWidth = 32;  // at most
 constexpr std::int64_t kCacheLineFloats = 16;
 // V and products of one block of tiles, at most, whatever it would save.
 constexpr std::int64_t kMostBlockBytes = 48 << 20;
@@ -84,6 +83,7 @@ class WinogradConv final : public ConvAlgorithm {
       : s_(shape),
         lanes_(isa_lanes(isa)),
         variant_(variant_of(tile, isa)),
+        filters_(simd::winograd_filters_f64.get(isa)),
         elements_(variant_.in() * variant_.in()),
         ic_blocks_(ceil_div(shape.ic, lanes_)),
         tiles_y_(winograd_tiles(shape.oh, shape.dilation_h, variant_.out)),
@@ -196,35 +196,22 @@ class WinogradConv final : public ConvAlgorithm {
     return p;
   }
 
-  // Filters `outs` of all input channels. Those of one input channel side by side: each sum is a
-  // loop over filters, and each element is stored as whole lines.
+  // Filters `outs` of all input channels.
   void pack_panel(const std::vector<double>& g, const float* w, Span outs, float* packed) const {
-    const std::int64_t width = outs.count(), real = std::min(outs.last, s_.oc) - outs.first;
-    double taps[9][kPanelWidth] = {};
+    const std::int64_t real = std::min(outs.last, s_.oc) - outs.first;
+    WinogradFilters f{};
+    f.transform = g.data();
+    f.in = static_cast<int>(variant_.in());
+    f.width = static_cast<int>(outs.count());
+    f.element = s_.ic * outs.count();
     for (std::int64_t ic = 0; ic < s_.ic; ++ic) {
       for (std::int64_t o = 0; o < real; ++o) {
         const float* const from = w + ((outs.first + o) * s_.ic + ic) * 9;
-        for (int t = 0; t < 9; ++t) taps[t][o] = static_cast<double>(from[t]);
+        for (int t = 0; t < 9; ++t) f.taps[t][o] = static_cast<double>(from[t]);
       }
-      for (std::int64_t e = 0; e < elements_; ++e) {
-        transform_filters(g, e, taps, width, packed + (e * s_.ic + ic) * width);
-      }
+      f.packed = packed + ic * outs.count();
+      filters_(f);
     }
-  }
-
-  // Element `e` = y * in + x of G w G'.
-  void transform_filters(const std::vector<double>& g, std::int64_t e,
-                         const double (&taps)[9][kPanelWidth], std::int64_t width,
-                         float* to) const {
-    const double* const y = &g[static_cast<std::size_t>(e / variant_.in() * 3)];
-    const double* const x = &g[static_cast<std::size_t>(e % variant_.in() * 3)];
-    double sums[kPanelWidth] = {};
-    for (int t = 0; t < 9; ++t) {
-      const double factor = y[t / 3] * x[t % 3];
-      if (factor == 0) continue;
-      for (std::int64_t o = 0; o < kPanelWidth; ++o) sums[o] += factor * taps[t][o];
-    }
-    for (std::int64_t o = 0; o < width; ++o) to[o] = static_cast<float>(sums[o]);
   }
 
   void run_blocks(const ConvArgs& args, const Plan& p) const {
@@ -323,6 +310,7 @@ class WinogradConv final : public ConvAlgorithm {
   ConvShape s_;
   int lanes_;
   Variant variant_;
+  simd::winograd_filters_f64_fn* filters_;
   std::int64_t elements_, ic_blocks_, tiles_y_, tiles_x_, tiles_;
   std::int64_t blocks_ = 1, group_ = 1;
 };

@@ -371,6 +371,29 @@ void transform_output(const WinogradOutput& out) {
 
 }  // namespace
 
+// Rows first, then columns.
+void winograd_filters_f64(const WinogradFilters& f) {
+  constexpr int n = kWinogradFilters;
+  for (int y = 0; y < f.in; ++y) {
+    const double* const g = f.transform + y * 3;
+    double row[3][n];
+    for (int x = 0; x < 3; ++x) {
+      for (int o = 0; o < n; ++o) {
+        row[x][o] = g[0] * f.taps[x][o] + g[1] * f.taps[3 + x][o] + g[2] * f.taps[6 + x][o];
+      }
+    }
+    for (int x = 0; x < f.in; ++x) {
+      const double* const h = f.transform + x * 3;
+      float sums[n];
+      for (int o = 0; o < n; ++o) {
+        sums[o] = static_cast<float>(h[0] * row[0][o] + h[1] * row[1][o] + h[2] * row[2][o]);
+      }
+      float* const to = f.packed + (y * f.in + x) * f.element;
+      for (int o = 0; o < f.width; ++o) to[o] = sums[o];
+    }
+  }
+}
+
 void winograd4_input_f32(const WinogradInput& in) { transform_input<F4x3>(in); }
 void winograd4_output_f32(const WinogradOutput& out) { transform_output<F4x3>(out); }
 void winograd2_input_f32(const WinogradInput& in) { transform_input<F2x3>(in); }

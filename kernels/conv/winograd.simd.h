@@ -47,7 +47,19 @@ struct WinogradOutput {
   ConvEpilogue epilogue;  // bias and slopes of the first output channel here
 };
 
+// Transformed filters of one input channel: packed[e * element + o] = (G w_o G')[e], in double.
+inline constexpr int kWinogradFilters = 32;  // output channels of a panel, at most
+struct WinogradFilters {
+  const double* transform;           // G, [in][3]
+  int in;                            // m + 2
+  double taps[9][kWinogradFilters];  // of the filter of each output channel
+  float* packed;
+  std::ptrdiff_t element;
+  int width;  // output channels that are written
+};
+
 namespace simd {
+MINI_SIMD_KERNEL(winograd_filters_f64, void(const WinogradFilters& filters))
 MINI_SIMD_KERNEL(winograd4_input_f32, void(const WinogradInput& in))
 MINI_SIMD_KERNEL(winograd4_output_f32, void(const WinogradOutput& out))
 MINI_SIMD_KERNEL(winograd2_input_f32, void(const WinogradInput& in))

@@ -80,7 +80,8 @@ std::optional<ConvShape> flat_shape(const ConvGeometry& g) {
                    .pad_left = g.pad_begin[2],
                    .pad_bottom = g.pad_end[1],
                    .pad_right = g.pad_end[2],
-                   .groups = g.groups};
+                   .groups = g.groups,
+                   .border = g.border};
 }
 
 PreparedKernel blocked_conv(const PrepareContext& c, const ConvTask& task,

@@ -101,7 +101,8 @@ std::string layer_name(const ConvTask& task) {
              task.constant_weights ? "" : " computed weights", " n", g.n, " ", g.ic, "->", g.oc,
              " g", g.groups, " in", axes(g.in), " k", axes(g.kernel), " s", axes(g.stride), " d",
              axes(g.dilation), " p", axes(g.pad_begin), "+", axes(g.pad_end),
-             task.end.residual >= 0 ? " residual" : "", task.end.slopes >= 0 ? " slopes" : "",
+             g.border == Border::kZero ? "" : " border", task.end.residual >= 0 ? " residual" : "",
+             task.end.slopes >= 0 ? " slopes" : "",
              is_cheap(task.end.activation.kind) ? "" : " activation");
 }
 
@@ -197,6 +198,8 @@ LayoutChoice layout(const LayoutQuery& query) {
   }
   if (groups == 1 && shape.ic <= kMostPlainChannels) return blocked;
   if (groups > 1) {
+    // Depthwise kernels pad with zeros only.
+    if (query.node.attributes.contains("border")) return plain;
     const Isa isa = isa_of_block(query.block);
     if (depthwise_conv_declines(shape, isa) != nullptr &&
         direct_conv_declines(shape, isa) != nullptr &&

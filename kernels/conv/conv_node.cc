@@ -71,6 +71,27 @@ Dim transposed_output(const TransposedWindow& t, std::size_t axis, const Dim& in
          Dim(w.extent(axis) + t.output_padding[axis] - w.pads_begin[axis] - w.pads_end[axis]);
 }
 
+// Attribute "border" of the internal FusedConv: a mode of Pad.
+Result<Border> read_border(const AttributeReader& node, const WindowAxes& axes) {
+  if (node.node().domain != kInternalDomain) return Border::kZero;
+  const std::string mode = node.string("border", "constant");
+  MINI_TRY(Status(node.status()));
+  if (mode == "constant") return Border::kZero;
+  if (mode != "reflect" && mode != "edge") {
+    return invalid_model("border '", mode, "' is none of constant, reflect, edge");
+  }
+  const Border border = mode == "reflect" ? Border::kReflect : Border::kEdge;
+  for (std::size_t axis = 0; axis < kMostAxes; ++axis) {
+    const std::int64_t pad = std::max(axes.pad_begin[axis], axes.pad_end[axis]);
+    const std::int64_t most = border == Border::kReflect ? axes.in[axis] - 1 : pad;
+    if (axes.in[axis] < 1 || pad > most) {
+      return invalid_model("mode ", mode, " pads by ", pad, " an axis of ", axes.in[axis],
+                           " elements; there is nothing that far");
+    }
+  }
+  return border;
+}
+
 bool is_float(DType dtype) {
   return dtype == DType::kFloat32 || dtype == DType::kFloat64 || dtype == DType::kFloat16 ||
          dtype == DType::kBFloat16;
@@ -150,6 +171,7 @@ Result<ConvGeometry> read_conv_geometry(const PrepareContext& c, std::size_t x, 
   }
   MINI_TRY_ASSIGN(const Window window, read_window(c, spatial(weights)));
   MINI_TRY_ASSIGN(const WindowAxes axes, window_axes(window, in));
+  MINI_TRY_ASSIGN(g.border, read_border(c, axes));
   static_cast<WindowAxes&>(g) = without_unit_axes(axes);
   return g;
 }

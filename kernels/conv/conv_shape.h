@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "kernels/conv/border.h"
+
 namespace mini_infer {
 
 // x: [n][ic][ih][iw], w: [oc][ic/groups][kh][kw], y: [n][oc][oh][ow].
@@ -16,6 +18,7 @@ struct ConvShape {
   std::int64_t dilation_h = 1, dilation_w = 1;
   std::int64_t pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
   std::int64_t groups = 1;
+  Border border = Border::kZero;
 };
 
 // Sets oh and ow from everything else: floor((in + pads - extent of the kernel) / stride) + 1.

@@ -97,6 +97,7 @@ class DepthwiseConv final : public ConvAlgorithm {
 }  // namespace
 
 const char* depthwise_conv_declines(const ConvShape& s, Isa /*isa*/) {
+  if (s.border != Border::kZero) return "the border is not zero";
   return s.groups == s.ic && s.groups == s.oc ? nullptr : "not one filter for each channel";
 }
 

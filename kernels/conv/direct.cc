@@ -214,8 +214,9 @@ class DirectConv final : public ConvAlgorithm {
       float* to = window + block * source_plane();
       std::int64_t oy = pixels.first / s_.ow, ox = pixels.first % s_.ow;
       for (std::int64_t p = pixels.first; p < pixels.last; ++p, to += lanes_) {
-        const std::int64_t iy = oy * s_.stride_h - s_.pad_top, ix = ox * s_.stride_w - s_.pad_left;
-        if (iy >= 0 && iy < s_.ih && ix >= 0 && ix < s_.iw) {
+        const std::int64_t iy = border_source(s_.border, oy * s_.stride_h - s_.pad_top, s_.ih);
+        const std::int64_t ix = border_source(s_.border, ox * s_.stride_w - s_.pad_left, s_.iw);
+        if (iy >= 0 && ix >= 0) {
           std::memcpy(to, plane + (iy * s_.iw + ix) * lanes_, bytes);
         } else {
           std::memset(to, 0, bytes);

@@ -1,6 +1,7 @@
 // A convolution over up to three spatial axes, as numbers.
 #pragma once
 
+#include "kernels/conv/border.h"
 #include "kernels/window.h"
 
 namespace mini_infer {
@@ -9,6 +10,7 @@ namespace mini_infer {
 // meanings for its own x and y, with w: [ic][oc/groups][kernel].
 struct ConvGeometry : WindowAxes {
   std::int64_t n = 1, ic = 1, oc = 1, groups = 1;
+  Border border = Border::kZero;
 
   std::int64_t group_ic() const { return ic / groups; }
   std::int64_t group_oc() const { return oc / groups; }

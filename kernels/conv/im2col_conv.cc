@@ -32,12 +32,24 @@ int runs_of(const ConvGeometry& g, std::int64_t pixel, std::int64_t count,
   return n;
 }
 
-// The input under tap (kz, ky, kx) for a run; zero outside of the input.
+// Pixels [begin, end) of a run, all outside of the line.
+void unroll_border(const ConvGeometry& g, const float* line, std::int64_t first, std::int64_t begin,
+                   std::int64_t end, float* out) {
+  for (std::int64_t i = begin; i < end; ++i) {
+    const std::int64_t ix = border_source(g.border, first + i * g.stride[2], g.in[2]);
+    out[i] = ix < 0 ? 0.f : line[ix];
+  }
+}
+
+// The input under tap (kz, ky, kx) for a run.
 void unroll_run(const ConvGeometry& g, const float* channel, std::int64_t kz, std::int64_t ky,
                 std::int64_t kx, const PixelRun& run, float* out) {
-  const std::int64_t iz = run.oz * g.stride[0] + kz * g.dilation[0] - g.pad_begin[0];
-  const std::int64_t iy = run.oy * g.stride[1] + ky * g.dilation[1] - g.pad_begin[1];
-  if (iz < 0 || iz >= g.in[0] || iy < 0 || iy >= g.in[1]) {
+  const auto source = [&](std::size_t axis, std::int64_t o, std::int64_t k) {
+    const std::int64_t i = o * g.stride[axis] + k * g.dilation[axis] - g.pad_begin[axis];
+    return border_source(g.border, i, g.in[axis]);
+  };
+  const std::int64_t iz = source(0, run.oz, kz), iy = source(1, run.oy, ky);
+  if (iz < 0 || iy < 0) {
     std::fill_n(out, run.count, 0.f);
     return;
   }
@@ -50,13 +62,13 @@ void unroll_run(const ConvGeometry& g, const float* channel, std::int64_t kz, st
       std::clamp(g.in[2] > first ? (g.in[2] - first + stride - 1) / stride : std::int64_t{0}, begin,
                  run.count);
   const float* const line = channel + (iz * g.in[1] + iy) * g.in[2];
-  std::fill_n(out, begin, 0.f);
+  unroll_border(g, line, first, 0, begin, out);
   if (stride == 1) {
     std::copy(line + (first + begin), line + (first + end), out + begin);
   } else {
     for (std::int64_t i = begin; i < end; ++i) out[i] = line[first + i * stride];
   }
-  std::fill(out + end, out + run.count, 0.f);
+  unroll_border(g, line, first, end, run.count, out);
 }
 
 // One panel: `count` pixels from `pixel` on, zeros up to part.width, for each k of the part.

@@ -9,10 +9,17 @@
 
 namespace mini_infer::reference {
 
+// The input position that tap k of output position o sees, or -1 where it sees zero.
+inline std::int64_t source(const ConvGeometry& g, std::size_t axis, std::int64_t o,
+                           std::int64_t k) {
+  const std::int64_t i = o * g.stride[axis] + k * g.dilation[axis] - g.pad_begin[axis];
+  return border_source(g.border, i, g.in[axis]);
+}
+
 // y[n][oc][oz,oy,ox] = sum over ic, kz, ky, kx of
 //     x[n][ic][oz * stride + kz * dilation - pad, ...] * w[oc][ic][kz,ky,kx]
 // for the outputs of `planes`, counted over n and oc. x_at(index) and w_at(index, oc) read elements
-// as Sum, put(index, oc, sum) writes one. Taps in the padding contribute nothing.
+// as Sum, put(index, oc, sum) writes one. Taps in a padding of zeros contribute nothing.
 template <class Sum, class X, class W, class Put>
 void conv(const ConvGeometry& g, Range planes, X&& x_at, W&& w_at, Put&& put) {
   const std::int64_t group_ic = g.group_ic(), taps = g.taps();
@@ -25,14 +32,14 @@ void conv(const ConvGeometry& g, Range planes, X&& x_at, W&& w_at, Put&& put) {
         for (std::int64_t ox = 0; ox < g.out[2]; ++ox, ++out) {
           Sum sum{};
           for (std::int64_t kz = 0; kz < g.kernel[0]; ++kz) {
-            const std::int64_t iz = oz * g.stride[0] + kz * g.dilation[0] - g.pad_begin[0];
-            if (iz < 0 || iz >= g.in[0]) continue;
+            const std::int64_t iz = source(g, 0, oz, kz);
+            if (iz < 0) continue;
             for (std::int64_t ky = 0; ky < g.kernel[1]; ++ky) {
-              const std::int64_t iy = oy * g.stride[1] + ky * g.dilation[1] - g.pad_begin[1];
-              if (iy < 0 || iy >= g.in[1]) continue;
+              const std::int64_t iy = source(g, 1, oy, ky);
+              if (iy < 0) continue;
               for (std::int64_t kx = 0; kx < g.kernel[2]; ++kx) {
-                const std::int64_t ix = ox * g.stride[2] + kx * g.dilation[2] - g.pad_begin[2];
-                if (ix < 0 || ix >= g.in[2]) continue;
+                const std::int64_t ix = source(g, 2, ox, kx);
+                if (ix < 0) continue;
                 const std::int64_t tap = (kz * g.kernel[1] + ky) * g.kernel[2] + kx;
                 const std::int64_t place = (iz * g.in[1] + iy) * g.in[2] + ix;
                 for (std::int64_t ic = 0; ic < group_ic; ++ic) {

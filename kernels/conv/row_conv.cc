@@ -56,10 +56,11 @@ void RowConv::copy_rows(const float* x, Range rows, float* source) const {
   const auto take = simd::take_every_f32.get(task.isa);
   for (std::int64_t row = rows.begin; row < rows.end; ++row) {
     float* out = source + row * row_floats();
-    const std::int64_t y = row % extent[1] - g.pad_begin[1];
-    const std::int64_t z = row / extent[1] % extent[0] - g.pad_begin[0];
+    const std::int64_t y = border_source(g.border, row % extent[1] - g.pad_begin[1], g.in[1]);
+    const std::int64_t z =
+        border_source(g.border, row / extent[1] % extent[0] - g.pad_begin[0], g.in[0]);
     const std::int64_t channel = row / (extent[1] * extent[0]);
-    if (y < 0 || y >= g.in[1] || z < 0 || z >= g.in[0]) {
+    if (y < 0 || z < 0) {
       std::fill_n(out, row_floats(), 0.f);
       continue;
     }
@@ -72,13 +73,19 @@ void RowConv::copy_rows(const float* x, Range rows, float* source) const {
       const std::int64_t room = g.in[2] - start;
       const std::int64_t end =
           std::clamp(room > 0 ? (room + stride - 1) / stride : 0, first, extent[2]);
-      std::fill_n(out, first, 0.f);
+      const auto copy_border = [&](std::int64_t j, std::int64_t last) {
+        for (; j < last; ++j) {
+          const std::int64_t ix = border_source(g.border, start + j * stride, g.in[2]);
+          out[j] = ix < 0 ? 0.f : in[ix];
+        }
+      };
+      copy_border(0, first);
       if (stride == 1) {
         std::copy_n(in + start + first, end - first, out + first);
       } else {
         take(in + start + first * stride, stride, out + first, end - first);
       }
-      std::fill(out + end, out + extent[2], 0.f);
+      copy_border(end, extent[2]);
     }
   }
 }

@@ -72,6 +72,18 @@ std::ptrdiff_t SourceWindow::tap(std::int64_t ky, std::int64_t kx) const {
   return ky * shape_.dilation_h * row_ + (column % modulus_ * pitch_ + column / modulus_) * lanes_;
 }
 
+void SourceWindow::copy_border(const float* input_row, std::int64_t offset, std::int64_t first,
+                               std::int64_t last, float* row) const {
+  for (std::int64_t j = first; j < last; ++j) {
+    const std::int64_t ix = border_source(shape_.border, j * modulus_ + offset, shape_.iw);
+    if (ix < 0) {
+      std::fill_n(row + j * lanes_, lanes_, 0.f);
+    } else {
+      std::copy_n(input_row + ix * lanes_, lanes_, row + j * lanes_);
+    }
+  }
+}
+
 void SourceWindow::copy_row(const float* input_row, float* row) const {
   for (std::int64_t phase = 0; phase < phases_; ++phase, row += pitch_ * lanes_) {
     if (!phase_used_[static_cast<std::size_t>(phase)]) continue;
@@ -81,10 +93,10 @@ void SourceWindow::copy_row(const float* input_row, float* row) const {
     const std::int64_t end = offset >= shape_.iw
                                  ? begin
                                  : std::clamp(ceil_div(shape_.iw - offset, stride), begin, pitch_);
-    std::fill(row, row + begin * lanes_, 0.f);
+    copy_border(input_row, offset, 0, begin, row);
     copy_pixels(input_row + (begin * stride + offset) * lanes_, end - begin, stride, lanes_,
                 row + begin * lanes_);
-    std::fill(row + end * lanes_, row + pitch_ * lanes_, 0.f);
+    copy_border(input_row, offset, end, pitch_, row);
   }
 }
 
@@ -97,8 +109,8 @@ void SourceWindow::copy_rows(const float* input, std::int64_t planes, std::int64
     for (std::int64_t r = 0; r < rows; ++r) {
       if (r % shape_.stride_h >= extent) continue;  // no kernel row falls here
       float* const row = window + p * this->plane() + r * row_;
-      const std::int64_t iy = top + r * spacing;
-      if (iy < 0 || iy >= shape_.ih) {
+      const std::int64_t iy = border_source(shape_.border, top + r * spacing, shape_.ih);
+      if (iy < 0) {
         std::fill(row, row + row_, 0.f);
       } else {
         copy_row(plane + iy * shape_.iw * lanes_, row);

@@ -42,6 +42,10 @@ class SourceWindow {
 
  private:
   void copy_row(const float* input_row, float* row) const;
+  // Columns [first, last) of a phase, all outside of the input; j reads input column
+  // j * modulus + offset.
+  void copy_border(const float* input_row, std::int64_t offset, std::int64_t first,
+                   std::int64_t last, float* row) const;
 
   ConvShape shape_;
   int lanes_;

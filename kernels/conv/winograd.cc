@@ -258,11 +258,17 @@ class WinogradConv final : public ConvAlgorithm {
   std::int64_t panels() const { return ceil_div(s_.oc, kPanelBlocks * lanes_); }
 
   WinogradMap map() const {
-    return {static_cast<int>(s_.ih),         static_cast<int>(s_.iw),
-            static_cast<int>(s_.oh),         static_cast<int>(s_.ow),
-            static_cast<int>(s_.pad_top),    static_cast<int>(s_.pad_left),
-            static_cast<int>(s_.dilation_h), static_cast<int>(s_.dilation_w),
-            static_cast<int>(tiles_y_),      static_cast<int>(tiles_x_)};
+    return {static_cast<int>(s_.ih),
+            static_cast<int>(s_.iw),
+            static_cast<int>(s_.oh),
+            static_cast<int>(s_.ow),
+            static_cast<int>(s_.pad_top),
+            static_cast<int>(s_.pad_left),
+            static_cast<int>(s_.dilation_h),
+            static_cast<int>(s_.dilation_w),
+            static_cast<int>(tiles_y_),
+            static_cast<int>(tiles_x_),
+            s_.border};
   }
 
   void transform_input(const ConvArgs& args, const Plan& p, Span tiles, Span blocks,

@@ -124,15 +124,16 @@ MINI_INLINE void transform_tile(const float* x, std::ptrdiff_t row, std::ptrdiff
   }
 }
 
-// Copies the window at (iy, ix), with zeros outside of the image.
+// Copies the window at (iy, ix), with the border outside of the image.
 template <class F>
 [[gnu::noinline]] void copy_window(const WinogradMap& map, const float* plane, int iy, int ix,
                                    float* window) {
   for (int y = 0; y < F::kIn; ++y, iy += map.dilation_h) {
+    const std::int64_t row = border_source(map.border, iy, map.ih);
     for (int i = 0, x = ix; i < F::kIn; ++i, x += map.dilation_w, window += kLanes) {
-      const bool inside = iy >= 0 && iy < map.ih && x >= 0 && x < map.iw;
-      const std::ptrdiff_t pixel = std::ptrdiff_t{iy} * map.iw + x;
-      store(window, inside ? load(plane + pixel * kLanes) : zero());
+      const std::int64_t column = border_source(map.border, x, map.iw);
+      const bool inside = row >= 0 && column >= 0;
+      store(window, inside ? load(plane + (row * map.iw + column) * kLanes) : zero());
     }
   }
 }

@@ -2,6 +2,7 @@
 // x B)] A on tiles of m x m outputs.
 #pragma once
 
+#include "kernels/conv/border.h"
 #include "kernels/conv/epilogue.h"
 #include "kernels/simd/kernel.h"
 
@@ -14,6 +15,7 @@ struct WinogradMap {
   int ih, iw, oh, ow, pad_top, pad_left;
   int dilation_h, dilation_w;
   int tiles_y, tiles_x;  // of one class
+  Border border;
 };
 
 // v[e][block][tile][c] = B' x B for `tiles` tiles from first_tile on. Distances in floats.

@@ -227,6 +227,30 @@ TEST(Direct, few_outputs) {
   }
 }
 
+TEST(Border, mirrors_and_edges) {
+  const std::vector<Algorithm> all = {kDirect, kStem, kWinograd4, kWinograd2, kDepthwise};
+  for (const Border border : {Border::kReflect, Border::kEdge}) {
+    for (const std::int64_t size : {4, 5, 7, 9, 13, 16, 17, 31}) {
+      for (const auto& [kernel, stride, pad, dilation] : {std::array<std::int64_t, 4>{3, 1, 1, 1},
+                                                          {3, 2, 1, 1},
+                                                          {5, 1, 2, 1},
+                                                          {7, 2, 3, 1},
+                                                          {3, 1, 3, 3},
+                                                          {1, 1, 1, 1},
+                                                          {1, 2, 2, 1}}) {
+        ConvShape s = square(19, 34, size, kernel, stride, pad, dilation);
+        s.border = border;
+        s.iw = size + 3;
+        check(all, s);
+      }
+    }
+  }
+  ConvShape depthwise = square(16, 16, 9, 3, 1, 1);
+  depthwise.groups = 16;
+  depthwise.border = Border::kReflect;
+  EXPECT_NE(depthwise_conv_declines(depthwise, best_isa()), nullptr);
+}
+
 TEST(Direct, large_dilations) {
   check({kDirect}, square(18, 20, 20, 3, 1, 8, 8));
   check({kDirect}, square(18, 20, 7, 3, 1, 16, 16));

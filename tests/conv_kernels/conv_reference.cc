@@ -77,6 +77,19 @@ Problem make_problem(const ConvShape& s, const ProblemOptions& o) {
   return p;
 }
 
+// Step by step: a mirror turns the way round, an edge keeps it from going on.
+static std::int64_t through_border(Border border, std::int64_t to, std::int64_t extent) {
+  if (border == Border::kZero) return to;
+  std::int64_t at = 0, way = to < 0 ? -1 : 1;
+  for (std::int64_t step = 0; step < std::abs(to); ++step) {
+    const bool outside = at + way < 0 || at + way >= extent;
+    if (outside && border == Border::kEdge) continue;
+    if (outside) way = -way;
+    at += way;
+  }
+  return at;
+}
+
 Reference reference_conv(const Problem& p) {
   const ConvShape& s = p.shape;
   const std::int64_t ic = s.ic / s.groups, oc = s.oc / s.groups;
@@ -90,8 +103,10 @@ Reference reference_conv(const Problem& p) {
           for (std::int64_t c = 0; c < ic; ++c) {
             for (std::int64_t ky = 0; ky < s.kh; ++ky) {
               for (std::int64_t kx = 0; kx < s.kw; ++kx) {
-                const std::int64_t iy = oy * s.stride_h - s.pad_top + ky * s.dilation_h;
-                const std::int64_t ix = ox * s.stride_w - s.pad_left + kx * s.dilation_w;
+                const std::int64_t iy =
+                    through_border(s.border, oy * s.stride_h - s.pad_top + ky * s.dilation_h, s.ih);
+                const std::int64_t ix = through_border(
+                    s.border, ox * s.stride_w - s.pad_left + kx * s.dilation_w, s.iw);
                 if (iy < 0 || iy >= s.ih || ix < 0 || ix >= s.iw) continue;
                 const std::int64_t channel = o / oc * ic + c;
                 const double term =

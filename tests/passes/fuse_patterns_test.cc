@@ -343,5 +343,42 @@ TEST(FusePad, LeavesChannelsReflectionAndSharing) {
   EXPECT_EQ(run_pass(b.graph(), fuse_pad), 0);
 }
 
+TEST(FuseBorderPad, MirrorsAndEdgesIntoConv) {
+  GraphBuilder b;
+  const ValueId x = b.input({2, 4, 6, 5});
+  const ValueId pads = b.ints({0, 0, 1, 2, 0, 0, 3, 1});
+  const ValueId w = b.constant(random_tensor({5, 4, 3, 3}, 1));
+  const auto pad = [&](const char* mode, ValueId by) {
+    return b.node("Pad", {x, by}, {{"mode", std::string(mode)}});
+  };
+  b.output(b.node("Conv", {pad("reflect", pads), w}, {{"strides", Ints{2, 1}}}));
+  b.output(b.node("Relu", {b.node("Conv", {pad("edge", pads), w}, {{"pads", Ints{0, 0, 0, 0}}})}));
+  const ValueId far = b.ints({0, 0, 0, 7, 0, 0, 0, 0});
+  b.output(b.node("Conv", {pad("edge", far), w}));
+  const Graph before = b.graph();
+  EXPECT_EQ(run_pass(b.graph(), fuse_border_pad), 3);
+  EXPECT_EQ(ops_of(b.graph()), "*FusedConv *FusedConv Relu *FusedConv");
+  EXPECT_EQ(*b.graph().attribute<std::string>(output_node_id(b.graph(), 0), "border"), "reflect");
+  EXPECT_EQ(*b.graph().attribute<Ints>(output_node_id(b.graph(), 0), "pads"), (Ints{1, 2, 3, 1}));
+  expect_same_results(before, b.graph(), {{2, 4, 6, 5}});
+}
+
+TEST(FuseBorderPad, LeavesWhatItCannotReachOrShare) {
+  GraphBuilder b;
+  const ValueId x = b.input({1, 4, 6, 6}), open = b.input({Dim("N"), 4, Dim("H"), 6});
+  const ValueId w = b.weights({5, 4, 3, 3});
+  const ValueId pads = b.ints({0, 0, 1, 1, 0, 0, 1, 1});
+  const Attributes mirror = {{"mode", std::string("reflect")}};
+  b.output(b.node("Conv", {b.node("Pad", {open, pads}, mirror), w}));  // H may be 1
+  b.output(b.node("Conv", {b.node("Pad", {x, pads}, mirror), w}, {{"pads", Ints{1, 1, 1, 1}}}));
+  b.output(b.node("Conv", {b.node("Pad", {x, pads}, mirror), b.weights({8, 1, 3, 3})},
+                  {{"group", std::int64_t{4}}}));
+  const ValueId shared = b.node("Pad", {x, pads}, mirror);
+  b.output(b.node("Conv", {shared, w}));
+  b.output(shared);
+  b.output(b.node("Conv", {b.node("Pad", {x, pads}, {{"mode", std::string("wrap")}}), w}));
+  EXPECT_EQ(run_pass(b.graph(), fuse_border_pad), 0);
+}
+
 }  // namespace
 }  // namespace mini_infer

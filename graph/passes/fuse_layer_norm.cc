@@ -100,7 +100,7 @@ Follower follower(const Graph& graph, ValueId value, std::string_view type, cons
 
 bool fuse(Graph& graph, NodeId div, std::string_view domain) {
   const auto match = normalised(graph, div);
-  if (!match) return false;
+  if (!match || !has_dtype(graph, match->input.x, DType::kFloat32)) return false;
   const std::vector<Dim>& dims = graph.value(match->input.x).shape->dims();
   const auto last =
       SymShape(std::vector<Dim>(dims.begin() + static_cast<std::ptrdiff_t>(match->input.axis),

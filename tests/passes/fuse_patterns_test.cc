@@ -1,6 +1,7 @@
 #include <cmath>
 #include <limits>
 
+#include "graph/passes/match.h"
 #include "tests/passes/pass_test.h"
 
 namespace mini_infer {
@@ -198,6 +199,19 @@ TEST_P(FuseLayerNorm, WithNothingButTheDivision) {
 }
 TEST_P(FuseLayerNorm, LeavesOtherAxes) {
   b.output(normalised({1}, true));
+  EXPECT_EQ(run_pass(b.graph(), fuse_layer_norm), 0);
+}
+// What the fused node would add is float32.
+TEST_P(FuseLayerNorm, LeavesDoubles) {
+  const ValueId y = normalised({3}, false);
+  for (ValueId id = 0; id < static_cast<ValueId>(b.graph().value_count()); ++id) {
+    Value& value = b.graph().value(id);
+    if (value.dtype == DType::kFloat32) value.dtype = DType::kFloat64;
+    if (value.is_constant() && value.constant.dtype() == DType::kFloat32) {
+      value.constant = Tensor::scalar<double>(*scalar_constant(b.graph(), id));
+    }
+  }
+  b.output(y);
   EXPECT_EQ(run_pass(b.graph(), fuse_layer_norm), 0);
 }
 INSTANTIATE_TEST_SUITE_P(Opsets, FuseLayerNorm, ::testing::Values(13, 17, 18));

@@ -197,20 +197,59 @@ Result<std::vector<Tensor>> Executor::finish(State& state) {
   return std::move(state.outputs);
 }
 
-Result<std::vector<Tensor>> Executor::run(std::span<const Tensor> inputs, Profiler* profiler) {
-  const FlushDenormals flush;
+Result<std::vector<Tensor>> Executor::run_once(std::span<const Tensor> inputs, Profiler* profiler) {
   std::unique_ptr<State> state = take_state();
   if (state == nullptr) state = std::make_unique<State>();
   MINI_TRY(start(*state, inputs));
-  if (profiler != nullptr) {
-    profiler->seconds.resize(plan_->steps.size(), 0);
-    ++profiler->runs;
-  }
   Status status;
   with_threads(threads_, [&] { status = run_steps(*state, profiler); });
   MINI_TRY(status);
   Result<std::vector<Tensor>> outputs = finish(*state);
   give_back(std::move(state));
+  return outputs;
+}
+
+namespace {
+
+// Image i of a tensor [images, ...].
+Tensor image_of(Tensor& batch, std::int64_t images, std::int64_t i) {
+  Shape shape = batch.shape();
+  shape[0] /= images;
+  const std::size_t bytes = batch.bytes() / static_cast<std::size_t>(images);
+  auto* data = static_cast<std::byte*>(batch.mutable_data());
+  return Tensor::view(batch.dtype(), shape, data + static_cast<std::size_t>(i) * bytes);
+}
+
+// A tensor for all images like this one's.
+Result<Tensor> batch_like(const Tensor& image, std::int64_t images) {
+  Shape shape = image.shape();
+  shape[0] *= images;
+  return Tensor::allocate(image.dtype(), shape);
+}
+
+}  // namespace
+
+Result<std::vector<Tensor>> Executor::run(std::span<const Tensor> inputs, Profiler* profiler) {
+  const FlushDenormals flush;
+  if (profiler != nullptr) {
+    profiler->seconds.resize(plan_->steps.size(), 0);
+    ++profiler->runs;
+  }
+  const std::int64_t images = plan_->images;
+  if (images == 1) return run_once(inputs, profiler);
+  std::vector<Tensor> all(inputs.begin(), inputs.end()), image(inputs.size()), outputs;
+  for (std::int64_t i = 0; i < images; ++i) {
+    for (std::size_t k = 0; k < all.size(); ++k) image[k] = image_of(all[k], images, i);
+    MINI_TRY_ASSIGN(const std::vector<Tensor> results, run_once(image, profiler));
+    for (std::size_t k = 0; k < results.size(); ++k) {
+      if (i == 0) {
+        MINI_TRY_ASSIGN(Tensor batch, batch_like(results[k], images));
+        outputs.push_back(std::move(batch));
+      }
+      std::memcpy(image_of(outputs[k], images, i).mutable_data(), results[k].data(),
+                  results[k].bytes());
+    }
+  }
   return outputs;
 }
 

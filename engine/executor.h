@@ -30,6 +30,8 @@ class Executor {
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, Profiler* profiler = nullptr);
 
  private:
+  // One image of a batch, or all that the plan is for.
+  Result<std::vector<Tensor>> run_once(std::span<const Tensor> inputs, Profiler* profiler);
   struct State;
   std::unique_ptr<State> take_state();
   void give_back(std::unique_ptr<State> state);

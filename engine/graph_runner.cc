@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/batch.h"
 #include "engine/node_runner.h"
 #include "graph/ir/sequence.h"
 #include "kernels/op_registry.h"
@@ -90,7 +91,7 @@ Result<std::shared_ptr<Executor>> GraphRunner::executor(std::span<const Tensor> 
   return made;
 }
 
-Result<std::shared_ptr<Executor>> GraphRunner::make_executor(std::span<const Tensor> inputs) const {
+Graph GraphRunner::with_inputs(std::span<const Tensor> inputs) const {
   Graph graph = *graph_;
   graph.unread_constants();  // what the passes read of them is let go with this copy
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -99,6 +100,11 @@ Result<std::shared_ptr<Executor>> GraphRunner::make_executor(std::span<const Ten
     value.shape = SymShape(inputs[i].shape());
     if (value.dtype == kSequence) value.shape.reset();
   }
+  return graph;
+}
+
+Result<std::shared_ptr<Plan>> GraphRunner::make_plan_for(std::span<const Tensor> inputs) const {
+  Graph graph = with_inputs(inputs);
   NodeEvaluator evaluator(engine_.ops(), engine_.environment(), engine_.memory_limit(inputs));
   PassContext context = engine_.pass_context(evaluator);
   MINI_TRY_ASSIGN(std::vector<PassReport> reports,
@@ -107,6 +113,31 @@ Result<std::shared_ptr<Executor>> GraphRunner::make_executor(std::span<const Ten
   MINI_TRY_ASSIGN(std::shared_ptr<Plan> plan,
                   make_plan(graph, engine_.ops(), engine_.planning_environment()));
   plan->passes = std::move(reports);
+  return plan;
+}
+
+std::shared_ptr<Plan> GraphRunner::plan_for_image(std::span<const Tensor> inputs) const {
+  Graph graph = with_inputs(inputs);
+  if (!infer_shapes(graph, engine_.ops()).ok()) return nullptr;
+  const std::int64_t images = separate_images(graph, engine_.ops());
+  if (images < 2 || !prefers_single_images(graph, images)) return nullptr;
+  std::vector<Tensor> image;
+  for (const Tensor& input : inputs) {
+    Shape shape = input.shape();
+    shape[0] = 1;
+    image.push_back(Tensor::view(input.dtype(), shape, nullptr));
+  }
+  Result<std::shared_ptr<Plan>> plan = make_plan_for(image);
+  if (!plan.ok()) return nullptr;
+  (*plan)->images = images;
+  return std::move(plan).value();
+}
+
+Result<std::shared_ptr<Executor>> GraphRunner::make_executor(std::span<const Tensor> inputs) const {
+  std::shared_ptr<Plan> plan = plan_for_image(inputs);
+  if (plan == nullptr) {
+    MINI_TRY_ASSIGN(plan, make_plan_for(inputs));
+  }
   return std::make_shared<Executor>(std::move(plan), engine_.ops(), engine_.environment(),
                                     engine_.memory_limit(inputs));
 }

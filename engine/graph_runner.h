@@ -71,6 +71,11 @@ class GraphRunner {
     std::shared_ptr<Executor> executor;
   };
   Result<std::shared_ptr<Executor>> make_executor(std::span<const Tensor> inputs) const;
+  Result<std::shared_ptr<Plan>> make_plan_for(std::span<const Tensor> inputs) const;
+  // A plan for one image of a batch where that is better, or null.
+  std::shared_ptr<Plan> plan_for_image(std::span<const Tensor> inputs) const;
+  // The graph with these inputs.
+  Graph with_inputs(std::span<const Tensor> inputs) const;
 
   GraphPtr graph_;
   const Engine& engine_;

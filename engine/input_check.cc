@@ -127,12 +127,12 @@ PlanInfo describe_plan(const Plan& plan, const std::vector<PassReport>& load_pas
                        .kernel = step.kernel.name,
                        .why = step.kernel.why,
                        .output_shape = "",
-                       .flop = step.kernel.flop};
+                       .flop = step.kernel.flop * static_cast<double>(plan.images)};
     if (!step.outputs.empty() && step.outputs[0] != kNoValue) {
       const Slot& out = plan.slots[static_cast<std::size_t>(step.outputs[0])];
       described.output_shape = out.shape ? out.shape->str() : "[?]";
     }
-    info.flop += step.kernel.flop;
+    info.flop += described.flop;
     info.steps.push_back(std::move(described));
   }
   for (const auto* reports : {&load_passes, &plan.passes}) {
@@ -145,6 +145,7 @@ PlanInfo describe_plan(const Plan& plan, const std::vector<PassReport>& load_pas
     }
   }
   info.arena_bytes = plan.arena_bytes;
+  info.images = plan.images;
   return info;
 }
 

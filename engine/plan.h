@@ -56,6 +56,7 @@ struct Plan {
   std::size_t arena_bytes = 0;
   std::size_t constant_bytes = 0;  // of constants that steps read as they are
   std::vector<PassReport> passes;
+  std::int64_t images = 1;  // of a batch, which are run one after the other; see batch.h
 };
 
 // Makes a plan from a graph whose inputs have known shapes and which has gone through the passes of

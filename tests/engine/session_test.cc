@@ -2,6 +2,7 @@
 #include <mini_infer/session.h>
 
 #include <atomic>
+#include <cmath>
 #include <thread>
 
 #include "tests/onnx/model_maker.h"
@@ -165,6 +166,52 @@ TEST(Session, profiles_a_plan) {
   const std::vector<Tensor> inputs = {Tensor(DType::kFloat32, {3, 2})};
   ASSERT_TRUE(session->profile(inputs, *plan).ok());
   EXPECT_EQ(plan->steps[1].runs, 1);
+}
+
+// Two convolutions on maps that are large beside the weights.
+pb::ModelProto wide_maps() {
+  pb::ModelProto model = make_model();
+  set_type(model.mutable_graph()->mutable_input(0), "x", kFloat, {-1, 4, 96, 96});
+  std::vector<float> weights(std::size_t{16} * 4 * 9);
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    weights[i] = std::sin(static_cast<float>(i)) * 0.2f;
+  *model.mutable_graph()->add_initializer() = float_tensor("w", {16, 4, 3, 3}, weights);
+  *model.mutable_graph()->add_node() = make_node("Conv", {"x", "w"}, {"a"}, "conv");
+  *model.mutable_graph()->add_node() = make_node("Relu", {"a"}, {"y"}, "relu");
+  *model.mutable_graph()->add_node() = make_node("GlobalMaxPool", {"y"}, {"z"}, "pool");
+  model.mutable_graph()->add_output()->set_name("z");
+  return model;
+}
+
+TEST(Session, runs_large_images_of_a_batch_one_after_the_other) {
+  constexpr std::int64_t kImages = 8;
+  auto session = load(wide_maps());
+  ASSERT_TRUE(session.ok()) << session.status().message();
+  const Shape shapes[] = {{kImages, 4, 96, 96}};
+  const auto plan = session->plan(shapes);
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(plan->images, kImages);
+  EXPECT_DOUBLE_EQ(plan->flop, kImages * session->plan(std::vector{Shape{1, 4, 96, 96}})->flop);
+  Tensor batch(DType::kFloat32, shapes[0]);
+  for (std::int64_t i = 0; i < batch.elements(); ++i)
+    batch.mutable_data<float>()[i] = std::sin(0.37f * static_cast<float>(i));
+  auto together = session->run({{"x", batch}});
+  ASSERT_TRUE(together.ok()) << together.status().message();
+  EXPECT_EQ((*together)["y"].shape(), (Shape{kImages, 16, 94, 94}));
+  EXPECT_EQ((*together)["z"].shape(), (Shape{kImages, 16, 1, 1}));
+  const std::int64_t size = batch.elements() / kImages;
+  for (std::int64_t i = 0; i < kImages; ++i) {
+    const Tensor image =
+        Tensor::view(DType::kFloat32, {1, 4, 96, 96}, batch.mutable_data<float>() + i * size);
+    auto alone = session->run({{"x", image}});
+    ASSERT_TRUE(alone.ok());
+    for (const char* name : {"y", "z"}) {
+      const auto whole = (*together)[name].values<float>(), part = (*alone)[name].values<float>();
+      EXPECT_THAT(whole.subspan(static_cast<std::size_t>(i) * part.size(), part.size()),
+                  testing::ElementsAreArray(part))
+          << name << " of image " << i;
+    }
+  }
 }
 
 }  // namespace

@@ -90,6 +90,9 @@ struct PlanInfo {
   std::size_t weight_bytes = 0;  // packed weights and other constants that the plan holds
   int timed_layers = 0;  // layers that the session has measured so far (SessionOptions::tune)
   double flop = 0;
+  // More than 1: the steps are those of one image of the batch, and are run for one after the other.
+  // `flop` and the times count all.
+  std::int64_t images = 1;
 };
 
 struct ModelInfo {

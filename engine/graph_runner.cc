@@ -29,7 +29,7 @@ class Subgraph : public SubgraphRunner {
 Engine::Engine(Options options)
     : options_(std::move(options)),
       ops_(op_registry()),
-      environment_{.isa = best_isa(),
+      environment_{.isa = options_.isa,
                    .threads = options_.threads,
                    .weights = &weights_,
                    .log = options_.log,
@@ -103,7 +103,8 @@ Result<std::shared_ptr<Executor>> GraphRunner::make_executor(std::span<const Ten
   PassContext context = engine_.pass_context(evaluator);
   MINI_TRY_ASSIGN(std::vector<PassReport> reports,
                   run_passes(graph, PassStage::kPlan, context,
-                             {.disabled = engine_.options().disabled_passes}));
+                             {.disabled = engine_.options().disabled_passes,
+                              .stop_after = engine_.plan_rewrites()}));
   MINI_TRY_ASSIGN(std::shared_ptr<Plan> plan,
                   make_plan(graph, engine_.ops(), engine_.planning_environment()));
   plan->passes = std::move(reports);

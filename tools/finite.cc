@@ -7,49 +7,33 @@
 
 namespace mini_infer::tools {
 
-FiniteCheck::FiniteCheck(const Graph& graph, const TensorMap& inputs) : graph_(graph) {
-  for (std::size_t v = 0; v < graph.value_count(); ++v) {
-    const Value& value = graph.value(static_cast<ValueId>(v));
-    if (value.is_constant()) constants_.emplace(value.name, static_cast<ValueId>(v));
-  }
-  for (const auto& [name, tensor] : inputs) {
-    ranges_[name] = range_of(tensor);
-    if (ranges_[name].severity() > 0 && first_not_finite_.empty()) first_not_finite_ = name;
-  }
+FiniteCheck::FiniteCheck(const Graph& graph, const TensorMap& inputs) : ranges_(graph, inputs) {
+  for (const auto& [name, tensor] : inputs) note(name, *ranges_.find(name));
 }
 
-// nullptr for a value that the file does not name, such as a half-precision weight made float32.
-const ValueRange* FiniteCheck::range(const std::string& name) {
-  const auto known = ranges_.find(name);
-  if (known != ranges_.end()) return &known->second;
-  const auto constant = constants_.find(name);
-  if (constant == constants_.end()) return nullptr;
-  // A handle of its own: the bytes of a large weight go when they have been looked at.
-  const Tensor weight = graph_.value(constant->second).constant.unread();
-  return &(ranges_[name] = range_of(weight));
+void FiniteCheck::note(const std::string& name, const ValueRange& range) {
+  if (range.severity() > 0 && first_not_finite_.empty()) first_not_finite_ = name;
 }
 
 void FiniteCheck::see(const TracedValue& value) {
-  ValueRange seen = range_of(value.tensor);
+  const ValueRange seen = ranges_.add(value);
   ++values_;
-  if (seen.severity() > 0) {
-    ++not_finite_;
-    NotFinite problem{.node = value.step.node,
-                      .op = value.step.op,
-                      .value = value.name,
-                      .range = seen,
-                      .inputs = {}};
-    int worst_input = 0;
-    for (const std::string& input : value.step.inputs) {
-      const ValueRange* known = input.empty() ? nullptr : range(input);
-      if (known == nullptr) continue;
-      worst_input = std::max(worst_input, known->severity());
-      problem.inputs.emplace_back(input, *known);
-      if (known->severity() > 0 && first_not_finite_.empty()) first_not_finite_ = input;
-    }
-    if (!found_ && seen.severity() > worst_input) found_ = std::move(problem);
+  if (seen.severity() == 0) return;
+  ++not_finite_;
+  NotFinite problem{.node = value.step.node,
+                    .op = value.step.op,
+                    .value = value.name,
+                    .range = seen,
+                    .inputs = {}};
+  int worst_input = 0;
+  for (const std::string& input : value.step.inputs) {
+    const ValueRange* known = input.empty() ? nullptr : ranges_.find(input);
+    if (known == nullptr) continue;
+    worst_input = std::max(worst_input, known->severity());
+    problem.inputs.emplace_back(input, *known);
+    note(input, *known);
   }
-  ranges_[value.name] = std::move(seen);
+  if (!found_ && seen.severity() > worst_input) found_ = std::move(problem);
 }
 
 Status FiniteCheck::verdict() const {

@@ -1,14 +1,11 @@
 // run --check-finite: which node makes NaN or infinity of finite numbers.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "graph/ir/graph.h"
-#include "tools/trace.h"
-#include "tools/value_range.h"
+#include "tools/range_book.h"
 
 namespace mini_infer::tools {
 
@@ -35,11 +32,9 @@ class FiniteCheck {
   Json json() const;
 
  private:
-  const ValueRange* range(const std::string& name);
+  void note(const std::string& name, const ValueRange& range);
 
-  const Graph& graph_;
-  std::map<std::string, ValueId> constants_;
-  std::map<std::string, ValueRange> ranges_;
+  RangeBook ranges_;
   std::size_t values_ = 0, not_finite_ = 0;
   std::string first_not_finite_;
   std::optional<NotFinite> found_;

@@ -11,12 +11,16 @@ SessionOptions unoptimised(SessionOptions options) {
   return options;
 }
 
+Result<PlanInfo> plan_for(const Session& session, const TensorMap& inputs) {
+  std::vector<Shape> shapes;
+  for (const ValueInfo& input : session.inputs()) shapes.push_back(inputs.at(input.name).shape());
+  return session.plan(shapes);
+}
+
 Result<std::vector<Tensor>> trace_values(const Session& session, const TensorMap& inputs,
                                          const ValueObserver& see) {
   const std::vector<Tensor> ordered = in_order(session.inputs(), inputs);
-  std::vector<Shape> shapes;
-  for (const Tensor& tensor : ordered) shapes.push_back(tensor.shape());
-  MINI_TRY_ASSIGN(const PlanInfo plan, session.plan(shapes));
+  MINI_TRY_ASSIGN(const PlanInfo plan, plan_for(session, inputs));
   return session.trace(ordered, [&](std::size_t s, std::span<const Tensor> outputs) {
     const StepInfo& step = plan.steps[s];
     for (std::size_t i = 0; i < outputs.size(); ++i) {

@@ -19,6 +19,8 @@ struct TracedValue {
 };
 using ValueObserver = std::function<Status(const TracedValue&)>;
 
+// The plan for the shapes of these inputs, each of which must be there.
+Result<PlanInfo> plan_for(const Session& session, const TensorMap& inputs);
 // Runs the session on its inputs (each must be there; others are ignored) and shows the tensors
 // that its steps compute, in order. Sequences are not shown.
 Result<std::vector<Tensor>> trace_values(const Session& session, const TensorMap& inputs,

@@ -116,7 +116,7 @@ struct ModelInfo {
   std::map<std::string, std::string> metadata;
   std::map<std::string, int> op_counts;  // of the file, before passes
   std::set<DType> tensor_dtypes;         // element types of all inputs, outputs and initialisers
-  std::int64_t parameters = 0;           // elements of all initialisers
+  std::int64_t parameters = 0;  // elements of all initialisers and Constant nodes
   std::size_t file_bytes = 0;
 };
 

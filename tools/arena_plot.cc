@@ -9,7 +9,11 @@ namespace mini_infer::tools {
 namespace {
 
 constexpr std::size_t kColumns = 64;
-constexpr double kMega = 1 << 20;
+
+std::string size_text(double bytes) {
+  constexpr double kKilo = 1 << 10, kMega = 1 << 20;
+  return bytes < kMega ? format("%.1f KB", bytes / kKilo) : format("%.2f MB", bytes / kMega);
+}
 
 std::vector<std::size_t> bytes_by_step(const PlanInfo& plan) {
   std::vector<std::size_t> bytes(plan.steps.size(), 0);
@@ -56,23 +60,23 @@ std::string plot_arena(const PlanInfo& plan) {
   if (plan.arena.empty()) return "\nthe plan has no arena: no step keeps a value in it\n";
   const std::vector<std::size_t> bytes = bytes_by_step(plan);
   const auto fullest = std::max_element(bytes.begin(), bytes.end());
+  const auto step = static_cast<std::size_t>(fullest - bytes.begin());
+  const auto arena = static_cast<double>(plan.arena_bytes);
   std::string text = format(
-      "\narena of %.2f MB, %.2f MB of it taken in step %td, '%s'\n"
-      "a column is %.3g MB: # values, + scratch memory, . free\n",
-      static_cast<double>(plan.arena_bytes) / kMega, static_cast<double>(*fullest) / kMega,
-      fullest - bytes.begin(),
-      printable(plan.steps[static_cast<std::size_t>(fullest - bytes.begin())].node).c_str(),
-      static_cast<double>(plan.arena_bytes) / kColumns / kMega);
+      "\narena of %s, %s of it taken in step %zu, '%s'\n"
+      "a column is %s: # values, + scratch memory, . free\n",
+      size_text(arena).c_str(), size_text(static_cast<double>(*fullest)).c_str(), step,
+      printable(plan.steps[step].node).c_str(), size_text(arena / kColumns).c_str());
   const std::vector<std::string> rows = draw(plan);
   Table table({0, 2});
   for (std::size_t s = 0; s < rows.size(); ++s) {
-    table.add({std::to_string(s), rows[s], format("%.2f MB", static_cast<double>(bytes[s]) / kMega),
+    table.add({std::to_string(s), rows[s], size_text(static_cast<double>(bytes[s])),
                printable(plan.steps[s].op), printable(plan.steps[s].node)});
   }
   text += table.str() + "\nlargest blocks\n";
   Table blocks({0});
   for (const ArenaBlock& block : largest(plan, 10)) {
-    blocks.add({format("%.2f MB", static_cast<double>(block.bytes) / kMega), owner(plan, block),
+    blocks.add({size_text(static_cast<double>(block.bytes)), owner(plan, block),
                 format("steps %d to %d", block.first, block.last)});
   }
   return text + blocks.str();

@@ -29,11 +29,20 @@ struct Options {
   bool json = false;
 };
 
+bool is_open(const ValueInfo& input) {
+  const auto open = [](const DimInfo& dim) { return dim.value < 0; };
+  return !input.dims || std::any_of(input.dims->begin(), input.dims->end(), open);
+}
+
 Result<TensorMap> make_inputs(const Options& options, const Session& session) {
   PixelOptions pixels = options.pixels;
   use_metadata(session.model().metadata, pixels);
   MINI_TRY_ASSIGN(const ShapeMap shapes, parse_shapes(options.shapes, session.inputs()));
   MINI_TRY_ASSIGN(TensorMap inputs, read_inputs(options.inputs, session.inputs(), shapes, pixels));
+  for (const ValueInfo& input : session.inputs()) {
+    if (inputs.contains(input.name) || shapes.contains(input.name) || !is_open(input)) continue;
+    note("open dimensions of " + describe(input) + " are taken as 1; --shape sets them");
+  }
   MINI_TRY(add_synthetic(session.inputs(), shapes, inputs, options.seed));
   return inputs;
 }

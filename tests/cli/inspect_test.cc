@@ -22,7 +22,7 @@ class Inspecting : public Program {
     return write(name, {begin, begin + bytes.size()});
   }
 
-  // x -> Gemm(w, left out) -> Relu -> NoSuchOp -> y; the weights in a Constant node.
+  // x -> Gemm(w) -> Relu -> NoSuchOp(left out, x) -> y; the weights in a Constant node.
   std::string model() {
     pb::ModelProto model = make_model();
     auto* graph = model.mutable_graph();
@@ -32,13 +32,13 @@ class Inspecting : public Program {
     *add_attribute(constant, "value", pb::AttributeProto::TENSOR)->mutable_t() =
         float_tensor("", {2, 10}, values);
     *graph->add_node() = constant;
-    pb::NodeProto gemm = make_node("Gemm", {"x", "w", ""}, {"product"}, "head/gemm");
+    pb::NodeProto gemm = make_node("Gemm", {"x", "w"}, {"product"}, "head/gemm");
     add_attribute(gemm, "alpha", pb::AttributeProto::FLOAT)->set_f(0.5F);
     auto* list = add_attribute(gemm, "_list", pb::AttributeProto::INTS);
     for (int i = 0; i < 12; ++i) list->add_ints(i);
     *graph->add_node() = gemm;
     *graph->add_node() = make_node("Relu", {"product"}, {"positive"}, "head/relu");
-    *graph->add_node() = make_node("NoSuchOp", {"positive"}, {"y"}, "tail");
+    *graph->add_node() = make_node("NoSuchOp", {"positive", "", "x"}, {"y"}, "tail");
     return save(model);
   }
 };
@@ -47,18 +47,20 @@ TEST_F(Inspecting, ShowsOneNodeInFull) {
   const std::string file = model();
   EXPECT_EQ(run("inspect " + file + " --node head/gemm"), 0) << err_;
   for (const char* what :
-       {"node 'head/gemm' (Gemm, opset 13)", "alpha  float  0.5", "[0,1,2,3,4,5,6,7,8,9,10,11]",
-        "x        float32 [N1,2]   input of the graph",
-        "float32 [2,10]   constant, min 0  max 19  mean 4.25  \u2588", "(left out)",
-        "float32 [N1,10]  used by 'head/relu' (Relu)"}) {
+       {"node 'head/gemm' (Gemm, opset 13)\n", "attribute  alpha    float            0.5\n",
+        "[0,1,2,3,4,5,6,7,8,9,10,11]\n", "x        float32 [N1,2]   input of the graph\n",
+        "float32 [2,10]   constant, min 0  max 19  mean 4.25  \u2588",
+        "product  float32 [N1,10]  used by 'head/relu' (Relu)\n"}) {
     EXPECT_THAT(out_, HasSubstr(what));
   }
   EXPECT_THAT(out_, Not(HasSubstr("'tail'")));
   const json node = run_json("inspect " + file + " --node head/gemm")["nodes"][0];
   EXPECT_EQ(node["attributes"][1]["value"], 0.5);
   EXPECT_EQ(node["inputs"][1]["constant"]["histogram"][0], 15);
-  EXPECT_EQ(node["inputs"][2], nullptr);
   EXPECT_EQ(node["outputs"][0]["consumers"], json({"head/relu"}));
+  EXPECT_EQ(run("inspect " + file + " --node tail"), 0);
+  EXPECT_THAT(out_, HasSubstr("  input   (left out)\n"));
+  EXPECT_EQ(run_json("inspect " + file + " --node tail")["nodes"][0]["inputs"][1], nullptr);
   EXPECT_EQ(run_json("inspect " + file + " --node head/relu")["nodes"][0]["inputs"][0]["producer"],
             "head/gemm");
 }
@@ -67,8 +69,8 @@ TEST_F(Inspecting, ChoosesByOperatorAndPattern) {
   const std::string file = model();
   const auto names = [&](const std::string& options) {
     std::vector<std::string> out;
-    for (const json& node : run_json("inspect " + file + options)["nodes"])
-      out.push_back(node["name"]);
+    const json found = run_json("inspect " + file + options);
+    for (const json& node : found["nodes"]) out.push_back(node["name"]);
     return out;
   };
   EXPECT_THAT(names(" --op Relu"), ElementsAre("head/relu"));

@@ -34,11 +34,8 @@
     return line;
   }
 
-  const edges = data.edges.map((edge) => {
-    const line = svg('path', {class: 'edge', d: path(edge.points)});
-    line.append(svg('title', {}, edge.value));
-    return line;
-  });
+  const edges = data.edges.map((edge, index) =>
+      svg('path', {class: 'edge', 'data-edge': index, d: path(edge.points)}));
 
   const boxes = data.nodes.map((node, index) => {
     const box = svg('g', {
@@ -52,11 +49,20 @@
       box.classList.add('timed');
     }
     box.append(rect, svg('text', {x: node.width / 2, y: 15}, node.label),
-               svg('text', {x: node.width / 2, y: 28, class: 'small'}, node.note),
-               svg('title', {}, node.name + (step && step.ms !== undefined ? '\n' + number(step.ms) + ' ms' : '')));
+               svg('text', {x: node.width / 2, y: 28, class: 'small'}, node.note));
     return box;
   });
   scene.append(...edges, ...boxes);
+
+  // Tool tips are made when they are needed: most never are.
+  scene.addEventListener('pointerover', (event) => {
+    const target = event.target.closest('.node, .edge');
+    if (!target || target.querySelector('title')) return;
+    const edge = data.edges[target.dataset.edge], node = data.nodes[target.dataset.index];
+    const step = node && node.step !== undefined ? data.steps[node.step] : {};
+    const time = step.ms === undefined ? '' : '\n' + number(step.ms) + ' ms';
+    target.append(svg('title', {}, edge ? edge.value : node.name + time));
+  });
 
   // --- pan and zoom: a point (x, y) of the graph is drawn at (x * scale + left, y * scale + top)
 

@@ -87,6 +87,10 @@ std::string print_culprit(const Culprit& culprit) {
   if (culprit.kind == Culprit::Kind::kKernel) {
     text += format("a kernel is at fault: with the instruction set %s the same plan is right\n",
                    culprit.right_isa.c_str());
+    if (!culprit.kernel.empty()) {
+      text += format("the first values that differ are of node '%s', by kernel %s\n",
+                     printable(culprit.node).c_str(), culprit.kernel.c_str());
+    }
   } else if (culprit.kind == Culprit::Kind::kPass) {
     text += format("pass %s (%s) is at fault\n", culprit.pass.c_str(), culprit.stage.c_str());
   } else {
@@ -112,7 +116,9 @@ Json culprit_json(const Culprit& culprit) {
           {"stage", culprit.stage},
           {"removed", culprit.removed},
           {"added", culprit.added},
-          {"right_isa", culprit.right_isa}};
+          {"right_isa", culprit.right_isa},
+          {"node", culprit.node},
+          {"kernel", culprit.kernel}};
 }
 
 }  // namespace mini_infer::tools

@@ -32,6 +32,8 @@ struct Culprit {
   // A kernel: the best instruction set of those whose kernels give right outputs from the same
   // plan.
   std::string right_isa;
+  // And the first step whose values differ between the two sets, where the caller has looked.
+  std::string node, kernel;
 };
 
 // Searches for the first rewrite after which outputs are wrong, by halving. Where the plan that it

@@ -65,6 +65,15 @@ Result<TensorMap> inputs_for(const Session& other, const std::string& path,
                 "'" + path + "' has inputs that the first model lacks: " + missing);
 }
 
+// Of the values that `other` computes from `other_inputs` those that `session` computes too.
+Result<std::unique_ptr<Reference>> session_values(const Session& session, const Session& other,
+                                                  const TensorMap& inputs, TensorMap other_inputs) {
+  MINI_TRY_ASSIGN(const PlanInfo plan, plan_for(session, inputs));
+  std::set<std::string> names;
+  for (const StepInfo& step : plan.steps) names.insert(step.outputs.begin(), step.outputs.end());
+  return run_session(other, std::move(other_inputs), std::move(names));
+}
+
 // The sessions that take part; the reference may be files.
 struct Sides {
   explicit Sides(Session first) : session(std::move(first)) {}
@@ -81,10 +90,7 @@ Result<std::unique_ptr<Reference>> session_reference(const Options& options, Sid
   MINI_TRY_ASSIGN(Session other, Session::load(path, plain));
   sides.other = std::make_unique<Session>(std::move(other));
   MINI_TRY_ASSIGN(TensorMap adapted, inputs_for(*sides.other, path, inputs));
-  MINI_TRY_ASSIGN(const PlanInfo plan, plan_for(sides.session, inputs));
-  std::set<std::string> names;
-  for (const StepInfo& step : plan.steps) names.insert(step.outputs.begin(), step.outputs.end());
-  return run_session(*sides.other, std::move(adapted), std::move(names));
+  return session_values(sides.session, *sides.other, inputs, std::move(adapted));
 }
 
 // Without a second argument the plan is what is compared; otherwise the file, whose every value is
@@ -151,14 +157,18 @@ Result<std::vector<Tensor>> right_outputs(const Options& options, TensorMap& inp
   return session.run(in_order(session.inputs(), inputs));
 }
 
-Result<Attempt> try_plan(const Options& options, const TensorMap& inputs,
-                         const std::vector<Tensor>& want, long long rewrites,
-                         const std::string& isa) {
+Result<Session> load_limited(const Options& options, long long rewrites, const std::string& isa) {
   SessionOptions limited = options.session;
   limited.log = nullptr;
   limited.max_rewrites = rewrites;
   limited.isa = isa;
-  MINI_TRY_ASSIGN(const Session session, Session::load(options.model, limited));
+  return Session::load(options.model, limited);
+}
+
+Result<Attempt> try_plan(const Options& options, const TensorMap& inputs,
+                         const std::vector<Tensor>& want, long long rewrites,
+                         const std::string& isa) {
+  MINI_TRY_ASSIGN(const Session session, load_limited(options, rewrites, isa));
   MINI_TRY_ASSIGN(PlanInfo plan, plan_for(session, inputs));
   MINI_TRY_ASSIGN(const std::vector<Tensor> got, session.run(in_order(session.inputs(), inputs)));
   Attempt attempt{.problem = compare_outputs(options, session, got, want),
@@ -171,17 +181,39 @@ Result<Attempt> try_plan(const Options& options, const TensorMap& inputs,
   return attempt;
 }
 
-int run_bisect(const Options& options) {
+// The step at which the same plan parts by the kernels of two instruction sets.
+Status name_kernel(const Options& options, const TensorMap& inputs, Culprit& culprit) {
+  MINI_TRY_ASSIGN(const ImportedModel imported, import_file(options.model));
+  MINI_TRY_ASSIGN(const Session wrong, load_limited(options, culprit.rewrite, ""));
+  MINI_TRY_ASSIGN(const Session right, load_limited(options, culprit.rewrite, culprit.right_isa));
+  MINI_TRY_ASSIGN(const std::unique_ptr<Reference> reference,
+                  session_values(wrong, right, inputs, inputs));
+  MINI_TRY_ASSIGN(const LayerReport report, compare_layers({.session = wrong,
+                                                            .graph = imported.graph,
+                                                            .inputs = inputs,
+                                                            .tolerance = options.tolerance,
+                                                            .reference_model = right.model()},
+                                                           *reference));
+  if (!report.first) return ok();
+  culprit.node = report.first->row.node;
+  culprit.kernel = report.first->row.kernel;
+  return ok();
+}
+
+Result<Culprit> find_culprit(const Options& options) {
+  const Progress progress("looking for the rewrite in " + options.model);
   TensorMap inputs;
-  const Result<std::vector<Tensor>> want = right_outputs(options, inputs);
-  if (!want.ok()) return fail(want.status());
-  const Result<Culprit> culprit = [&] {
-    Progress progress("looking for the rewrite in " + options.model);
-    const auto attempt = [&](long long rewrites, const std::string& isa) {
-      return try_plan(options, inputs, *want, rewrites, isa);
-    };
-    return bisect(attempt, isa_names());
-  }();
+  MINI_TRY_ASSIGN(const std::vector<Tensor> want, right_outputs(options, inputs));
+  const auto attempt = [&](long long rewrites, const std::string& isa) {
+    return try_plan(options, inputs, want, rewrites, isa);
+  };
+  MINI_TRY_ASSIGN(Culprit culprit, bisect(attempt, isa_names()));
+  if (culprit.kind == Culprit::Kind::kKernel) MINI_TRY(name_kernel(options, inputs, culprit));
+  return culprit;
+}
+
+int run_bisect(const Options& options) {
+  const Result<Culprit> culprit = find_culprit(options);
   if (!culprit.ok()) return fail(culprit.status());
   std::fputs(options.json ? (dump(culprit_json(*culprit)) + '\n').c_str()
                           : print_culprit(*culprit).c_str(),

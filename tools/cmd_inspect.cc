@@ -191,6 +191,7 @@ Status write_html(const Options& options, Report& report) {
     MINI_TRY(report.plan.status());
     MINI_TRY(profile(options, report.session, *report.plan));
   }
+  const Progress progress("drawing " + options.model);
   MINI_TRY_ASSIGN(const ImportedModel model, read_graph(options.model));
   const std::string page = make_page(
       {.model = options.model, .graph = model.graph, .plan = planned ? &*report.plan : nullptr});

@@ -176,9 +176,11 @@
                                                  ', mean ' + number(constant.mean)),
                  make('div', {}, bars(constant.histogram)));
     }
-    if (value.producer !== undefined) row.append(make('span', {class: 'dim'}, 'made by '), link(value.producer));
-    (value.consumers || []).forEach((name, i) => {
-      row.append(make('span', {class: 'dim'}, i === 0 ? 'used by ' : ', '), link(name));
+    // Of a node's own outputs, who uses them.
+    const others = value.consumers || (value.producer !== undefined ? [value.producer] : []);
+    others.forEach((name, i) => {
+      const word = i > 0 ? ', ' : value.consumers ? 'used by ' : 'made by ';
+      row.append(make('span', {class: 'dim'}, word), link(name));
     });
     return row;
   }

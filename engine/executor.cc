@@ -171,19 +171,54 @@ Status Executor::run_dynamic(const Step& step, State& state) {
     state.pointers[v] = outputs[i].mutable_data();
     state.heap[v] = std::move(outputs[i]);
   }
-  for (const ValueId id : step.last_uses) state.heap[static_cast<std::size_t>(id)] = Tensor();
   return ok();
 }
 
-Status Executor::run_steps(State& state, Profiler* profiler) {
+Status Executor::run_step(const Step& step, State& state) {
+  if (step.dynamic) return run_dynamic(step, state);
+  return run_static(step, state).at(step.node.str());
+}
+
+Status Executor::run_steps(State& state, Profiler* profiler, const StepObserver* observer) {
   for (std::size_t s = 0; s < plan_->steps.size(); ++s) {
     const Step& step = plan_->steps[s];
     const double begin = profiler != nullptr ? now_seconds() : 0;
-    Status status = step.dynamic ? run_dynamic(step, state) : run_static(step, state);
-    if (!status.ok()) return step.dynamic ? status : std::move(status).at(step.node.str());
+    MINI_TRY(run_step(step, state));
     if (profiler != nullptr) profiler->seconds[s] += now_seconds() - begin;
+    if (observer != nullptr) MINI_TRY(show_outputs(s, state, *observer));
+    for (const ValueId id : step.last_uses) state.heap[static_cast<std::size_t>(id)] = Tensor();
   }
   return ok();
+}
+
+// A view, or a copy of a value that lies in blocks.
+Result<Tensor> Executor::plain_tensor_of(ValueId id, const State& state) const {
+  const Slot& slot = plan_->slots[static_cast<std::size_t>(id)];
+  if (slot.layout == Layout::kPlain) return tensor_of(id, state);
+  MINI_TRY_ASSIGN(Tensor plain, Tensor::allocate(slot.dtype, *slot.shape));
+  const std::int64_t block = isa_lanes(environment_.isa), channels = (*slot.shape)[1];
+  const std::int64_t pixels = slot.shape->elements(2, slot.shape->rank());
+  const std::int64_t blocks = (channels + block - 1) / block;
+  const auto* from = static_cast<const float*>(state.pointers[static_cast<std::size_t>(id)]);
+  float* to = plain.mutable_data<float>();
+  for (std::int64_t row = 0; row < (*slot.shape)[0] * channels; ++row) {
+    const std::int64_t n = row / channels, c = row % channels;
+    const float* in = from + ((n * blocks + c / block) * pixels) * block + c % block;
+    for (std::int64_t p = 0; p < pixels; ++p) *to++ = in[p * block];
+  }
+  return plain;
+}
+
+Status Executor::show_outputs(std::size_t s, const State& state,
+                              const StepObserver& observer) const {
+  std::vector<Tensor> outputs;
+  for (const ValueId id : plan_->steps[s].outputs) {
+    outputs.emplace_back();
+    if (id != kNoValue) {
+      MINI_TRY_ASSIGN(outputs.back(), plain_tensor_of(id, state));
+    }
+  }
+  return observer(s, outputs);
 }
 
 Result<std::vector<Tensor>> Executor::finish(State& state) {
@@ -197,12 +232,15 @@ Result<std::vector<Tensor>> Executor::finish(State& state) {
   return std::move(state.outputs);
 }
 
-Result<std::vector<Tensor>> Executor::run_once(std::span<const Tensor> inputs, Profiler* profiler) {
+Result<std::vector<Tensor>> Executor::run_once(std::span<const Tensor> inputs, Profiler* profiler,
+                                               const StepObserver* observer) {
   std::unique_ptr<State> state = take_state();
   if (state == nullptr) state = std::make_unique<State>();
   MINI_TRY(start(*state, inputs));
   Status status;
-  with_threads(threads_, [&] { status = run_steps(*state, profiler); });
+  // Waiting threads would only spin while somebody looks at the values.
+  const int region = observer == nullptr ? threads_ : 1;
+  with_threads(region, [&] { status = run_steps(*state, profiler, observer); });
   MINI_TRY(status);
   Result<std::vector<Tensor>> outputs = finish(*state);
   give_back(std::move(state));
@@ -229,6 +267,18 @@ Result<Tensor> batch_like(const Tensor& image, std::int64_t images) {
 
 }  // namespace
 
+Result<std::vector<Tensor>> Executor::trace(std::span<const Tensor> inputs,
+                                            const StepObserver& observer) {
+  if (plan_->images > 1) {
+    return error(
+        Code::kInvalidArgument, "the ", plan_->images,
+        " images of the batch run one after the other, so that no step has all of a value; "
+        "set SessionOptions::batch_by_image to false");
+  }
+  const FlushDenormals flush;
+  return run_once(inputs, nullptr, &observer);
+}
+
 Result<std::vector<Tensor>> Executor::run(std::span<const Tensor> inputs, Profiler* profiler) {
   const FlushDenormals flush;
   if (profiler != nullptr) {
@@ -236,11 +286,11 @@ Result<std::vector<Tensor>> Executor::run(std::span<const Tensor> inputs, Profil
     ++profiler->runs;
   }
   const std::int64_t images = plan_->images;
-  if (images == 1) return run_once(inputs, profiler);
+  if (images == 1) return run_once(inputs, profiler, nullptr);
   std::vector<Tensor> all(inputs.begin(), inputs.end()), image(inputs.size()), outputs;
   for (std::int64_t i = 0; i < images; ++i) {
     for (std::size_t k = 0; k < all.size(); ++k) image[k] = image_of(all[k], images, i);
-    MINI_TRY_ASSIGN(const std::vector<Tensor> results, run_once(image, profiler));
+    MINI_TRY_ASSIGN(const std::vector<Tensor> results, run_once(image, profiler, nullptr));
     for (std::size_t k = 0; k < results.size(); ++k) {
       if (i == 0) {
         MINI_TRY_ASSIGN(Tensor batch, batch_like(results[k], images));

@@ -28,14 +28,20 @@ class Executor {
   // `inputs` in the plan's order, with the dtypes and shapes that the plan was made for. Outputs in
   // the plan's order, owned by the caller.
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, Profiler* profiler = nullptr);
+  // The same, step by step in view of `observer`.
+  Result<std::vector<Tensor>> trace(std::span<const Tensor> inputs, const StepObserver& observer);
 
  private:
   // One image of a batch, or all that the plan is for.
-  Result<std::vector<Tensor>> run_once(std::span<const Tensor> inputs, Profiler* profiler);
+  Result<std::vector<Tensor>> run_once(std::span<const Tensor> inputs, Profiler* profiler,
+                                       const StepObserver* observer);
   struct State;
   std::unique_ptr<State> take_state();
   void give_back(std::unique_ptr<State> state);
-  Status run_steps(State& state, Profiler* profiler);
+  Status run_steps(State& state, Profiler* profiler, const StepObserver* observer);
+  Status run_step(const Step& step, State& state);
+  Result<Tensor> plain_tensor_of(ValueId id, const State& state) const;
+  Status show_outputs(std::size_t step, const State& state, const StepObserver& observer) const;
   Status run_static(const Step& step, State& state);
   Status run_dynamic(const Step& step, State& state);
   Tensor tensor_of(ValueId id, const State& state) const;

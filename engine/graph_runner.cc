@@ -30,7 +30,7 @@ class Subgraph : public SubgraphRunner {
 Engine::Engine(Options options)
     : options_(std::move(options)),
       ops_(op_registry()),
-      environment_{.isa = best_isa(),
+      environment_{.isa = options_.isa,
                    .threads = options_.threads,
                    .weights = &weights_,
                    .log = options_.log,
@@ -109,7 +109,8 @@ Result<std::shared_ptr<Plan>> GraphRunner::make_plan_for(std::span<const Tensor>
   PassContext context = engine_.pass_context(evaluator);
   MINI_TRY_ASSIGN(std::vector<PassReport> reports,
                   run_passes(graph, PassStage::kPlan, context,
-                             {.disabled = engine_.options().disabled_passes}));
+                             {.disabled = engine_.options().disabled_passes,
+                              .stop_after = engine_.plan_rewrites()}));
   MINI_TRY_ASSIGN(std::shared_ptr<Plan> plan,
                   make_plan(graph, engine_.ops(), engine_.planning_environment()));
   plan->passes = std::move(reports);
@@ -117,6 +118,7 @@ Result<std::shared_ptr<Plan>> GraphRunner::make_plan_for(std::span<const Tensor>
 }
 
 std::shared_ptr<Plan> GraphRunner::plan_for_image(std::span<const Tensor> inputs) const {
+  if (!engine_.options().batch_by_image) return nullptr;
   Graph graph = with_inputs(inputs);
   if (!infer_shapes(graph, engine_.ops()).ok()) return nullptr;
   const std::int64_t images = separate_images(graph, engine_.ops());

@@ -27,6 +27,8 @@ class Engine {
     std::size_t file_bytes = 0;
     bool tune = false;
     std::string tune_cache;
+    bool batch_by_image = true;
+    Isa isa = best_isa();
   };
   explicit Engine(Options options);
   Engine(const Engine&) = delete;
@@ -42,6 +44,9 @@ class Engine {
   // Most bytes that a run with these inputs may hold.
   std::size_t memory_limit(std::span<const Tensor> inputs) const;
   PassContext pass_context(Evaluator& evaluator) const;
+  // Rewrites that the plan stage may make, see PassOptions::stop_after; set by load() once.
+  void set_plan_rewrites(long long most) { plan_rewrites_ = most; }
+  long long plan_rewrites() const { return plan_rewrites_; }
 
  private:
   std::shared_ptr<SubgraphRunner> subgraph(const GraphPtr& graph);
@@ -50,6 +55,7 @@ class Engine {
   const OpLookup& ops_;
   SessionWeights weights_;
   PrepareContext::Environment environment_;
+  long long plan_rewrites_ = -1;
   std::unique_ptr<SessionTuner> tuner_;  // null: neither measurements nor a file of them
   std::mutex mutex_;
   std::map<GraphPtr, std::shared_ptr<SubgraphRunner>> subgraphs_;

@@ -56,6 +56,14 @@ void find_missing(const Graph& graph, const OpLookup& ops, Missing& missing) {
   }
 }
 
+std::vector<std::string> value_names(const Plan& plan, const std::vector<ValueId>& values) {
+  std::vector<std::string> names;
+  for (const ValueId id : values) {
+    names.push_back(id == kNoValue ? "" : plan.slots[static_cast<std::size_t>(id)].name);
+  }
+  return names;
+}
+
 }  // namespace
 
 std::string ValueInfo::shape_str() const {
@@ -127,6 +135,8 @@ PlanInfo describe_plan(const Plan& plan, const std::vector<PassReport>& load_pas
                        .kernel = step.kernel.name,
                        .why = step.kernel.why,
                        .output_shape = "",
+                       .inputs = value_names(plan, step.inputs),
+                       .outputs = value_names(plan, step.outputs),
                        .flop = step.kernel.flop * static_cast<double>(plan.images)};
     if (!step.outputs.empty() && step.outputs[0] != kNoValue) {
       const Slot& out = plan.slots[static_cast<std::size_t>(step.outputs[0])];
@@ -146,6 +156,7 @@ PlanInfo describe_plan(const Plan& plan, const std::vector<PassReport>& load_pas
   }
   info.arena_bytes = plan.arena_bytes;
   info.images = plan.images;
+  info.arena = plan.arena;
   return info;
 }
 

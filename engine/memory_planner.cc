@@ -188,6 +188,7 @@ class MemoryPlanner {
                         .last = static_cast<int>(s)});
     }
     plan_.arena_bytes = place_blocks(blocks);
+    describe_arena(blocks, block_of);
     for (std::size_t s = 0; s < plan_.steps.size(); ++s) {
       plan_.steps[s].scratch_offset = blocks[first_scratch + s].offset;
     }
@@ -201,6 +202,24 @@ class MemoryPlanner {
       const int block = block_of[static_cast<std::size_t>(storage_of_[v])];
       if (shared.kind == Kind::kArena)
         target.offset += blocks[static_cast<std::size_t>(block)].offset;
+    }
+  }
+
+  void describe_arena(const std::vector<MemoryBlock>& blocks, const std::vector<int>& block_of) {
+    std::vector<std::string> names(blocks.size());
+    for (std::size_t v = plan_.slots.size(); v-- > 0;) {
+      const int block =
+          storage_of_[v] < 0 ? -1 : block_of[static_cast<std::size_t>(storage_of_[v])];
+      if (block >= 0) names[static_cast<std::size_t>(block)] = plan_.slots[v].name;
+    }
+    const int end = static_cast<int>(plan_.steps.size()) - 1;
+    for (std::size_t b = 0; b < blocks.size(); ++b) {
+      if (blocks[b].size == 0) continue;
+      plan_.arena.push_back({.name = std::move(names[b]),
+                             .offset = blocks[b].offset,
+                             .bytes = blocks[b].size,
+                             .first = blocks[b].first,
+                             .last = std::min(blocks[b].last, end)});
     }
   }
 

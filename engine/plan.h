@@ -1,6 +1,8 @@
 // Plan: a graph made ready to run for one set of input shapes. Immutable; shared by threads.
 #pragma once
 
+#include <mini_infer/session.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +28,8 @@ struct Slot {
   Tensor constant;
   DType dtype = DType::kUndefined;
   std::optional<Shape> shape;  // as far as it is known before the run
+  Layout layout = Layout::kPlain;
+  std::string name;
 };
 
 struct Step {
@@ -54,6 +58,7 @@ struct Plan {
   std::vector<ValueId> inputs;
   std::vector<PlanOutput> outputs;
   std::size_t arena_bytes = 0;
+  std::vector<ArenaBlock> arena;
   std::size_t constant_bytes = 0;  // of constants that steps read as they are
   std::vector<PassReport> passes;
   std::int64_t images = 1;  // of a batch, which are run one after the other; see batch.h

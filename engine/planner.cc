@@ -39,6 +39,8 @@ class Planner {
       Slot& target = plan_->slots[v];
       target.dtype = value.dtype;
       if (value.shape) target.shape = value.shape->concrete();
+      target.layout = value.layout;
+      target.name = value.name;
       if (value.is_constant() &&
           (!value.users.empty() || graph_.is_output(static_cast<ValueId>(v)))) {
         target.kind = Slot::Kind::kConstant;

@@ -89,14 +89,29 @@ Session::~Session() = default;
 
 namespace {
 
-Engine::Options engine_options(const SessionOptions& options, std::size_t file_bytes) {
-  return {.threads = options.threads > 0 ? options.threads : default_threads(),
-          .disabled_passes = options.disabled_passes,
-          .log = options.log,
-          .memory_limit = options.memory_limit,
-          .file_bytes = file_bytes,
-          .tune = options.tune,
-          .tune_cache = options.tune_cache};
+Result<Isa> chosen_isa(const std::string& name) {
+  if (name.empty()) return best_isa();
+  std::string known;
+  for (int i = 0; i < static_cast<int>(Isa::count); ++i) {
+    const Isa isa = static_cast<Isa>(i);
+    if (!isa_supported(isa)) continue;
+    if (name == isa_name(isa)) return isa;
+    known += cat(known.empty() ? "" : ", ", isa_name(isa));
+  }
+  return error(Code::kInvalidArgument, "instruction set '", name, "': this CPU has ", known);
+}
+
+Result<Engine::Options> engine_options(const SessionOptions& options, std::size_t file_bytes) {
+  MINI_TRY_ASSIGN(const Isa isa, chosen_isa(options.isa));
+  return Engine::Options{.threads = options.threads > 0 ? options.threads : default_threads(),
+                         .disabled_passes = options.disabled_passes,
+                         .log = options.log,
+                         .memory_limit = options.memory_limit,
+                         .file_bytes = file_bytes,
+                         .tune = options.tune,
+                         .tune_cache = options.tune_cache,
+                         .batch_by_image = options.batch_by_image,
+                         .isa = isa};
 }
 
 }  // namespace
@@ -106,7 +121,8 @@ Result<Session> Session::load(ImportedModel&& imported, const SessionOptions& op
   MINI_TRY(graph.verify());
   MINI_TRY(check_operators(graph, op_registry()));
   MINI_TRY(add_extra_outputs(graph, options.extra_outputs));
-  auto impl = std::make_unique<Impl>(engine_options(options, imported.info.file_bytes));
+  MINI_TRY_ASSIGN(Engine::Options chosen, engine_options(options, imported.info.file_bytes));
+  auto impl = std::make_unique<Impl>(std::move(chosen));
   impl->model = std::move(imported.info);
   for (const ValueId in : graph.inputs)
     impl->inputs.push_back(value_info(graph.value(in).name, graph.value(in)));
@@ -118,7 +134,9 @@ Result<Session> Session::load(ImportedModel&& imported, const SessionOptions& op
                           impl->engine.memory_limit({}));
   PassContext context = impl->engine.pass_context(evaluator);
   MINI_TRY_ASSIGN(impl->load_passes, run_passes(graph, PassStage::kLoad, context,
-                                                {.disabled = options.disabled_passes}));
+                                                {.disabled = options.disabled_passes,
+                                                 .stop_after = options.max_rewrites}));
+  if (options.max_rewrites >= 0) impl->engine.set_plan_rewrites(context.rewrites_left);
   graph.unread_constants();
   for (std::size_t i = 0; i < graph.outputs().size(); ++i) {
     impl->outputs[i] = output_info(graph.outputs()[i], graph, impl->outputs[i]);
@@ -196,6 +214,23 @@ Result<std::vector<Tensor>> Session::profile(std::span<const Tensor> inputs,
     }
     return outputs;
   });
+}
+
+Result<std::vector<Tensor>> Session::trace(std::span<const Tensor> inputs,
+                                           const StepObserver& observer) const {
+  return guarded([&]() -> Result<std::vector<Tensor>> {
+    MINI_TRY(check_inputs(this->inputs(), inputs));
+    MINI_TRY_ASSIGN(const std::shared_ptr<Executor> executor, impl_->runner->executor(inputs));
+    return executor->trace(inputs, observer);
+  });
+}
+
+std::vector<std::string> isa_names() {
+  std::vector<std::string> names;
+  for (int i = 0; i < static_cast<int>(Isa::count); ++i) {
+    if (isa_supported(static_cast<Isa>(i))) names.emplace_back(isa_name(static_cast<Isa>(i)));
+  }
+  return names;
 }
 
 std::string isa_name() { return isa_name(best_isa()); }

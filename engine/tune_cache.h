@@ -28,8 +28,8 @@ class TuneCache {
 
   // nullptr when there are none.
   const KernelTimes* find(const std::string& layer) const;
-  // Remembers the times and adds them to the file, beside what other processes have put there. Where
-  // it cannot be written, that is said once.
+  // Remembers the times and adds them to the file, beside what other processes have put there.
+  // Where it cannot be written, that is said once.
   void add(const std::string& layer, KernelTimes times);
 
  private:

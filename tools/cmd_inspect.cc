@@ -5,10 +5,14 @@
 #include <cstdio>
 #include <memory>
 
+#include "tools/arena_plot.h"
 #include "tools/commands.h"
 #include "tools/common.h"
+#include "tools/file_graph.h"
+#include "tools/html_page.h"
 #include "tools/input_options.h"
 #include "tools/model_inputs.h"
+#include "tools/node_view.h"
 #include "tools/print.h"
 #include "tools/progress.h"
 #include "tools/text.h"
@@ -20,8 +24,12 @@ struct Options {
   std::string model;
   std::vector<std::string> shapes, disabled;
   SessionOptions session;
+  NodeQuery query;
+  std::string html;
+  bool profile = false;
   bool json = false;
   bool graph = false;
+  bool memory = false;
 };
 
 struct Report {
@@ -84,6 +92,7 @@ Json to_json(const Options& options, const Report& report) {
     json["plan_error"] = report.plan.status().message();
   }
   if (options.graph) json["graph"] = report.session.print();
+  if (options.memory && report.plan.ok()) json["memory"] = arena_json(*report.plan);
   return json;
 }
 
@@ -143,7 +152,59 @@ void print_plan(const Report& report) {
   std::fputs(table.str().c_str(), stdout);
 }
 
+// --node, --op and --match need no plan, and no operator to exist.
+int show_nodes(const Options& options) {
+  const Result<ImportedModel> model = read_graph(options.model);
+  if (!model.ok()) return fail(model.status());
+  const Result<std::vector<NodePlace>> nodes = find_nodes(model->graph, options.query);
+  if (!nodes.ok()) return fail(nodes.status());
+  if (options.json) {
+    Json json = {{"model", options.model}, {"nodes", Json::array()}};
+    for (const NodePlace& place : *nodes) json["nodes"].push_back(node_json(place));
+    std::printf("%s\n", dump(json).c_str());
+    return kExitOk;
+  }
+  for (const NodePlace& place : *nodes) {
+    std::printf("%s%s", &place == &nodes->front() ? "" : "\n", print_node(place).c_str());
+  }
+  return kExitOk;
+}
+
+// Runs on made-up inputs for about a second and adds the times of the steps to the plan.
+Status profile(const Options& options, const Session& session, PlanInfo& plan) {
+  const Progress progress("running " + options.model);
+  MINI_TRY_ASSIGN(const ShapeMap shapes, parse_shapes(options.shapes, session.inputs()));
+  TensorMap inputs;
+  MINI_TRY(add_synthetic(session.inputs(), shapes, inputs));
+  const std::vector<Tensor> ordered = in_order(session.inputs(), inputs);
+  MINI_TRY(session.run(ordered).status());
+  const double start = now_seconds();
+  do {
+    MINI_TRY(session.profile(ordered, plan).status());
+  } while (now_seconds() - start < 1);
+  return ok();
+}
+
+Status write_html(const Options& options, Report& report) {
+  const bool planned = report.plan.ok();
+  if (options.profile) {
+    MINI_TRY(report.plan.status());
+    MINI_TRY(profile(options, report.session, *report.plan));
+  }
+  const Progress progress("drawing " + options.model);
+  MINI_TRY_ASSIGN(const ImportedModel model, read_graph(options.model));
+  const std::string page = make_page(
+      {.model = options.model, .graph = model.graph, .plan = planned ? &*report.plan : nullptr});
+  return write_bytes(options.html, page.data(), page.size());
+}
+
 int run(const Options& options) {
+  if (options.profile && options.html.empty()) {
+    return usage_error(
+        "--profile colours the page of --html FILE; times alone: mini-infer bench "
+        "--profile");
+  }
+  if (options.query.any()) return show_nodes(options);
   std::vector<std::string> notes;
   SessionOptions session_options = options.session;
   session_options.disabled_passes = options.disabled;
@@ -162,7 +223,11 @@ int run(const Options& options) {
     const Progress progress((options.session.tune ? "tuning " : "planning ") + options.model);
     return session->plan(input_shapes);
   }();
-  const Report report{*session, notes, std::move(plan), input_shapes};
+  Report report{*session, notes, std::move(plan), input_shapes};
+  if (!options.html.empty()) {
+    const Status status = write_html(options, report);
+    if (!status.ok()) return fail(status);
+  }
 
   if (options.json) {
     std::printf("%s\n", dump(to_json(options, report)).c_str());
@@ -176,7 +241,24 @@ int run(const Options& options) {
                 report.plan.status().message().c_str());
   }
   if (options.graph) std::printf("\n%s", report.session.print().c_str());
+  if (options.memory && report.plan.ok()) std::fputs(plot_arena(*report.plan).c_str(), stdout);
   return kExitOk;
+}
+
+void add_query_options(CLI::App& command, NodeQuery& query) {
+  command
+      .add_option("--node", query.names, "only the node of this name in the file's graph, in full")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  command.add_option("--op", query.ops, "only the nodes of this operator, in full")
+      ->type_name("TYPE")
+      ->allow_extra_args(false);
+  command
+      .add_option("--match", query.patterns,
+                  "only the nodes where this is found in their name or in a name of their outputs")
+      ->type_name("REGEX")
+      ->allow_extra_args(false)
+      ->check(CLI::Validator(pattern_problem, ""));
 }
 
 }  // namespace
@@ -192,8 +274,19 @@ void add_inspect_command(CLI::App& app, Action& action) {
   add_threads_option(*command, options->session.threads);
   add_tune_options(*command, options->session);
   command->add_flag("--graph", options->graph, "also the simplified graph");
+  command->add_flag("--memory", options->memory, "also what lies where in the arena, step by step");
+  add_query_options(*command, options->query);
+  command
+      ->add_option("--html", options->html, "also a page that shows the file's graph in a browser")
+      ->type_name("FILE");
+  command->add_flag("--profile", options->profile,
+                    "run the model on made-up inputs first: the page's colours show the time");
   command->add_flag("--json", options->json, "everything as JSON");
-  command->footer("Example:\n  mini-infer inspect model.onnx --shape images=1x3x640x640");
+  command->footer(
+      "Examples:\n"
+      "  mini-infer inspect model.onnx --shape images=1x3x640x640\n"
+      "  mini-infer inspect model.onnx --op Conv --match 'head.*cls'\n"
+      "  mini-infer inspect model.onnx --html model.html --profile");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

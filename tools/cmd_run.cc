@@ -11,6 +11,7 @@
 #include "tools/model_inputs.h"
 #include "tools/npy.h"
 #include "tools/print.h"
+#include "tools/probe.h"
 #include "tools/progress.h"
 #include "tools/text.h"
 
@@ -25,6 +26,7 @@ struct Options {
   std::string labels;
   int top = 5;
   std::string output_folder;
+  ProbeOptions probe;
   SessionOptions session;
   bool json = false;
 };
@@ -38,6 +40,7 @@ struct Job {
   TensorMap given;                     // from --input
   const ValueInfo* picture = nullptr;  // the input that takes the pictures
   std::vector<std::string> labels;
+  std::unique_ptr<Probe> probe;  // null without --dump and --check-finite
 };
 
 struct Picture {
@@ -112,16 +115,20 @@ Result<Picture> load_picture(const Job& job, const std::string& file, TensorMap&
   return Picture{file, image.width, image.height, std::move(plan)};
 }
 
-// One .npy file for each output; with several pictures the name of the picture comes first.
+// Of the names of files: with several pictures the name of the picture comes first.
+std::string prefix_of(const Job& job, const std::string& picture) {
+  if (job.options.images.size() <= 1) return "";
+  return file_name_for(std::filesystem::path(picture).stem().string()) + '.';
+}
+
+// One .npy file for each output.
 Status write_outputs(const Job& job, const std::string& picture,
                      const std::vector<Tensor>& outputs) {
   const std::filesystem::path folder = job.options.output_folder;
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) return {Code::kIo, "cannot make folder '" + folder.string() + "': " + error.message()};
-  std::string prefix;
-  if (job.options.images.size() > 1)
-    prefix = file_name_for(std::filesystem::path(picture).stem().string()) + '.';
+  const std::string prefix = prefix_of(job, picture);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const std::string name = file_name_for(job.session.outputs()[i].name);
     MINI_TRY(write_npy((folder / (prefix + name + ".npy")).string(), outputs[i]));
@@ -173,14 +180,20 @@ Status process(const Job& job, const std::string& file, Progress& progress, Json
   }
   Result<RunResult> result = run_once(job, inputs);
   if (!result.ok()) return file.empty() ? result.status() : result.status().at(file);
+  ProbeReport probed;
+  if (job.probe != nullptr) {
+    MINI_TRY_ASSIGN(probed, job.probe->run(inputs, prefix_of(job, file)));
+  }
   if (!job.options.output_folder.empty()) MINI_TRY(write_outputs(job, file, result->outputs));
   progress.clear();
   if (job.options.json) {
     results.push_back(report_json(job, picture, *result));
+    results.back().update(probed.json);
   } else {
     print_report(job, picture, *result);
+    std::fputs(probed.text.c_str(), stdout);
   }
-  return ok();
+  return probed.verdict;
 }
 
 // Labels for another number of classes are most likely the wrong file, or shifted by one.
@@ -201,6 +214,10 @@ Status prepare(Job& job) {
   MINI_TRY_ASSIGN(job.given,
                   read_inputs(options.inputs, job.session.inputs(), job.shapes, job.pixels));
   if (!options.images.empty()) MINI_TRY(choose_picture_input(job));
+  if (options.probe.any()) {
+    MINI_TRY_ASSIGN(job.probe, Probe::make(options.model, options.session, options.probe,
+                                           options.output_folder));
+  }
   MINI_TRY(check_all_given(job));
   job.labels = labels_of(job.session.model().metadata);
   if (!options.labels.empty()) {
@@ -236,6 +253,9 @@ int run_images(const Job& job, double load_ms) {
 }
 
 int run(const Options& options) {
+  if (!options.probe.dump.empty() && options.output_folder.empty()) {
+    return usage_error("--dump needs --output DIR, the folder for the values");
+  }
   SessionOptions session_options = options.session;
   session_options.log = note;
   const double start = now_seconds();
@@ -271,6 +291,7 @@ void add_run_command(CLI::App& app, Action& action) {
   command
       ->add_option("--output", options->output_folder, "write each output as .npy into this folder")
       ->type_name("DIR");
+  add_probe_options(*command, options->probe);
   add_threads_option(*command, options->session.threads);
   add_tune_options(*command, options->session);
   command->add_flag("--json", options->json, "the results as JSON");

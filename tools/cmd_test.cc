@@ -1,5 +1,4 @@
 // mini-infer test: runs ONNX backend-test folders.
-#include <charconv>
 #include <cstdio>
 #include <memory>
 
@@ -18,7 +17,6 @@ namespace {
 struct Options {
   std::vector<std::string> folders;
   std::vector<std::string> filters;
-  std::string atol;  // empty: the default
   TestOptions test;
   double timeout = 600;
   bool json = false;
@@ -90,16 +88,6 @@ Result<std::vector<std::string>> chosen_tests(const Options& options) {
 }
 
 int run(Options& options) {
-  if (options.atol == "auto") {
-    options.test.magnitude = TestOptions::Magnitude::kAuto;
-  } else if (!options.atol.empty()) {
-    options.test.magnitude = TestOptions::Magnitude::kNone;
-    const char* end = options.atol.data() + options.atol.size();
-    const auto [used, error] = std::from_chars(options.atol.data(), end, options.test.atol);
-    if (error != std::errc() || used != end || options.test.atol < 0) {
-      return usage_error("--atol takes a number or auto, not '" + options.atol + "'");
-    }
-  }
   const Result<std::vector<std::string>> tests = chosen_tests(options);
   if (!tests.ok()) return fail(tests.status());
 
@@ -140,17 +128,7 @@ void add_test_command(CLI::App& app, Action& action) {
                    "folders with model.onnx and test_data_set_N/{input,output}_K.pb, in them or "
                    "anywhere below")
       ->required();
-  command
-      ->add_option("--rtol", options->test.rtol,
-                   "allowed difference relative to the expected value")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
-  command->add_option(
-      "--atol", options->atol,
-      "allowed absolute difference: a number, or auto = 1e-4 of the largest absolute "
-      "value expected in an output (1e-2 of it for quantised and float16 models). "
-      "Default: 1e-6 of that value, the rounding of float32 sums in another order. "
-      "Except for a number, never less than ONNX's 1e-7");
+  add_tolerance_options(*command, options->test.tolerance);
   add_threads_option(*command, options->test.threads);
   command->add_option("--filter", options->filters, "only the tests whose path contains TEXT")
       ->type_name("TEXT")

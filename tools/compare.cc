@@ -114,6 +114,30 @@ Comparison compare(const Tensor& got, const Tensor& want, const Tolerance& toler
   return result;
 }
 
+Difference measure(const Tensor& got, const Tensor& want) {
+  const std::vector<double> a = as_doubles(got), b = as_doubles(want);
+  const double relevant = 1e-3 * largest_magnitude(want);
+  Difference result;
+  double ab = 0, aa = 0, bb = 0;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    const double off = a[i] == b[i] ? 0 : difference(a[i], b[i]);
+    result.max_abs = std::max(result.max_abs, off);
+    const double size = std::abs(b[i]);
+    if (size >= relevant && size > 0 && off > 0)
+      result.max_rel = std::max(result.max_rel, off / size);
+    if (!std::isfinite(a[i]) || !std::isfinite(b[i])) continue;
+    ab += a[i] * b[i];
+    aa += a[i] * a[i];
+    bb += b[i] * b[i];
+  }
+  if (aa > 0 && bb > 0) {
+    result.cosine = ab / std::sqrt(aa) / std::sqrt(bb);
+  } else {
+    result.cosine = aa == bb ? 1 : 0;
+  }
+  return result;
+}
+
 double largest_magnitude(const Tensor& tensor) {
   double largest = 0;
   for (const double value : as_doubles(tensor)) {

@@ -185,11 +185,11 @@ Result<Tensor> synthetic(DType dtype, const Shape& shape, std::uint32_t seed) {
 }
 
 Status add_synthetic(const std::vector<ValueInfo>& inputs, const ShapeMap& shapes,
-                     TensorMap& tensors) {
+                     TensorMap& tensors, std::uint32_t first_seed) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (tensors.contains(inputs[i].name)) continue;
     Result<Tensor> tensor = synthetic(inputs[i].dtype, closed_shape(inputs[i], shapes),
-                                      static_cast<std::uint32_t>(i + 1));
+                                      static_cast<std::uint32_t>(i) + first_seed);
     if (!tensor.ok()) return tensor.status().at("input '" + inputs[i].name + "'");
     tensors[inputs[i].name] = *std::move(tensor);
   }

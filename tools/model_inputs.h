@@ -52,9 +52,9 @@ Result<TensorMap> read_inputs(const std::vector<std::string>& texts,
 // empty strings.
 Result<Tensor> synthetic(DType dtype, const Shape& shape, std::uint32_t seed);
 // Adds made-up data for the inputs that `tensors` lacks; the seed of an input is its number,
-// from 1.
+// from `first_seed` on.
 Status add_synthetic(const std::vector<ValueInfo>& inputs, const ShapeMap& shapes,
-                     TensorMap& tensors);
+                     TensorMap& tensors, std::uint32_t first_seed = 1);
 
 // In the order of `inputs`, of which each must be there.
 std::vector<Tensor> in_order(const std::vector<ValueInfo>& inputs, const TensorMap& tensors);

@@ -34,15 +34,24 @@ Summary summarize(const Tensor& tensor) {
   Summary summary{.first = first_elements(tensor)};
   double sum = 0;
   std::int64_t finite = 0;
-  for (const double value : as_doubles(tensor)) {
+  const auto add = [&](double value) {
     if (!std::isfinite(value)) {
       ++summary.not_finite;
-      continue;
+      return;
     }
     summary.min = finite == 0 ? value : std::min(summary.min, value);
     summary.max = finite == 0 ? value : std::max(summary.max, value);
     sum += value;
     ++finite;
+  };
+  // One by one: weights may be too large for a copy in double precision.
+  const bool known = visit(tensor, [&]<class T>(std::span<const T> values) {
+    if constexpr (!std::is_same_v<T, std::string>) {
+      for (const T value : values) add(to_double(value));
+    }
+  });
+  if (!known) {
+    for (const double value : as_doubles(tensor)) add(value);
   }
   summary.mean = finite > 0 ? sum / static_cast<double>(finite) : 0;
   return summary;

@@ -101,25 +101,10 @@ void fail_test(TestOutcome& outcome, std::string problem) {
   outcome.problems.push_back(std::move(problem));
 }
 
-double magnitude_factor(const TestOptions& options, const ModelInfo& model) {
-  constexpr double kRoundingOfSums = 1e-6;
-  switch (options.magnitude) {
-    case TestOptions::Magnitude::kNone:
-      return 0;
-    case TestOptions::Magnitude::kRounding:
-      return kRoundingOfSums;
-    case TestOptions::Magnitude::kAuto:
-      return auto_factor(model);
-  }
-  return 0;
-}
-
 void compare_outputs(const TensorMap& got, const TensorMap& want, const std::string& set,
                      const Session& session, const TestOptions& options, TestOutcome& outcome) {
   for (const auto& [name, expected] : want) {
-    Tolerance tolerance{options.rtol, options.atol};
-    const double factor = magnitude_factor(options, session.model());
-    tolerance.atol = std::max(tolerance.atol, factor * largest_magnitude(expected));
+    const Tolerance tolerance = tolerance_for(options.tolerance, session.model(), expected);
     const auto found = got.find(name);
     if (found == got.end()) {
       fail_test(outcome, set + ": output '" + name + "' is missing");
@@ -171,11 +156,6 @@ Status run_all(const std::string& folder, const TestOptions& options, TestOutcom
   return ok();
 }
 
-bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> starts) {
-  return std::any_of(starts.begin(), starts.end(),
-                     [&](std::string_view s) { return text.starts_with(s); });
-}
-
 }  // namespace
 
 Result<std::vector<std::string>> find_tests(const std::string& path) {
@@ -194,21 +174,6 @@ Result<std::vector<std::string>> find_tests(const std::string& path) {
   if (tests.empty()) return Status(Code::kIo, "no model.onnx in or below '" + path + "'");
   std::sort(tests.begin(), tests.end());
   return tests;
-}
-
-double auto_factor(const ModelInfo& model) {
-  constexpr double kExact = 1e-4, kRounding = 1e-2;
-  for (const auto& [op, count] : model.op_counts) {
-    const std::string_view type = std::string_view(op).substr(op.rfind('.') + 1);
-    const bool integer = type.ends_with("Integer");
-    if (integer || starts_with_any(type, {"QLinear", "QuantizeLinear", "DequantizeLinear",
-                                          "DynamicQuantize"})) {
-      return kRounding;
-    }
-  }
-  const bool half = model.tensor_dtypes.contains(DType::kFloat16) ||
-                    model.tensor_dtypes.contains(DType::kBFloat16);
-  return half ? kRounding : kExact;
 }
 
 TestOutcome run_test(const std::string& folder, const TestOptions& options) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "tools/tolerance.h"
+
 namespace mini_infer::tools {
 
 // The folders with a model.onnx at `path` or anywhere below, sorted; an error when there are none.
@@ -14,15 +16,7 @@ Result<std::vector<std::string>> find_tests(const std::string& path);
 enum class Verdict { kPassed, kFailed, kSkipped };
 
 struct TestOptions {
-  double rtol = 1e-3;
-  double atol = 1e-7;
-  // At least this fraction of the largest absolute value expected in an output, see Magnitude.
-  enum class Magnitude {
-    kNone,      // atol as it is
-    kRounding,  // 1e-6: float32 sums in another order differ by that
-    kAuto,      // auto_factor(): trained models, other kernels
-  };
-  Magnitude magnitude = Magnitude::kRounding;
+  ToleranceOptions tolerance;
   int threads = 0;
 };
 
@@ -35,10 +29,6 @@ struct TestOutcome {
   double run_ms = 0;
   double largest_difference = 0;
 };
-
-// 1e-2 for models that hold quantised operators or half-precision tensors, where the reference
-// itself rounds; otherwise 1e-4.
-double auto_factor(const ModelInfo& model);
 
 // Loads the model and runs all its data sets; never fails itself.
 TestOutcome run_test(const std::string& folder, const TestOptions& options);

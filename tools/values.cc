@@ -66,6 +66,13 @@ Status set_all(Tensor& tensor, std::span<const double> values) {
                                         std::string(dtype_name(tensor.dtype())).c_str())};
 }
 
+Result<Tensor> as_float_type(const Tensor& tensor, DType dtype) {
+  if (tensor.dtype() == dtype || !is_float(tensor.dtype()) || !is_float(dtype)) return tensor;
+  MINI_TRY_ASSIGN(Tensor converted, Tensor::allocate(dtype, tensor.shape()));
+  MINI_TRY(set_all(converted, as_doubles(tensor)));
+  return converted;
+}
+
 Result<Tensor> filled(DType dtype, const Shape& shape, double value) {
   MINI_TRY_ASSIGN(Tensor tensor, Tensor::allocate(dtype, shape));
   const std::vector<double> values(static_cast<std::size_t>(tensor.elements()), value);

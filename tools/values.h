@@ -79,6 +79,9 @@ std::vector<double> as_doubles(const Tensor& tensor);
 // Element i becomes values[i], rounded and clamped for integers. There are as many values as
 // elements.
 Status set_all(Tensor& tensor, std::span<const double> values);
+// The same numbers as another type of floats, rounded; a tensor as it is where it or `dtype` is not
+// of floats.
+Result<Tensor> as_float_type(const Tensor& tensor, DType dtype);
 // A tensor whose elements are all `value`.
 Result<Tensor> filled(DType dtype, const Shape& shape, double value);
 

@@ -254,6 +254,8 @@ void GraphBuilder::add_constant_node(const pb::NodeProto& proto, const std::stri
     return;
   }
   state_.info.tensor_dtypes.insert(tensor->dtype());
+  // Of a function's body once, as of its file.
+  if (scope.arguments == nullptr) state_.info.parameters += tensor->elements();
   if (proto.output_size() == 0 || proto.output(0).empty()) return;
   const ValueId id = scope.values[proto.output(0)];
   Graph& graph = scope.draft.graph;

@@ -56,6 +56,7 @@ struct PassReport {
 struct PassOptions {
   std::vector<std::string> disabled;  // names
   long long stop_after = -1;  // at most this many rewrites, all passes together; -1: no limit
+  std::vector<Pass> added;    // after those of the pipeline, each in its stage: for tests
 };
 
 // Runs the passes of kLoad or kPlan, the whole list again while it changes anything (a bounded

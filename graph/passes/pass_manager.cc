@@ -40,15 +40,8 @@ class Runner {
  public:
   Runner(PassStage stage, PassContext& context, const PassOptions& options)
       : stage_(stage), context_(context) {
-    for (const Pass& pass : kPasses) {
-      const bool last = stage == PassStage::kPlan && pass.stage == PassStage::kLayout;
-      if (pass.stage != stage && !last) continue;
-      passes_.push_back(&pass);
-      const auto& off = options.disabled;
-      reports_.push_back({.name = std::string(pass.name),
-                          .stage = pass.stage,
-                          .disabled = std::find(off.begin(), off.end(), pass.name) != off.end()});
-    }
+    for (const Pass& pass : kPasses) add(pass, options);
+    for (const Pass& pass : options.added) add(pass, options);
   }
 
   // Rounds over the list and the subgraphs until nothing changes, then the passes that come last.
@@ -71,6 +64,16 @@ class Runner {
   std::vector<PassReport> take_reports() { return std::move(reports_); }
 
  private:
+  void add(const Pass& pass, const PassOptions& options) {
+    const bool last = stage_ == PassStage::kPlan && pass.stage == PassStage::kLayout;
+    if (pass.stage != stage_ && !last) return;
+    passes_.push_back(&pass);
+    const auto& off = options.disabled;
+    reports_.push_back({.name = std::string(pass.name),
+                        .stage = pass.stage,
+                        .disabled = std::find(off.begin(), off.end(), pass.name) != off.end()});
+  }
+
   Result<int> run_passes_of(PassStage stage, Graph& graph) {
     int total = 0;
     for (std::size_t i = 0; i < passes_.size(); ++i) {

@@ -45,6 +45,15 @@ struct SessionOptions {
   // one choose alike. Several processes may use one file at the same time; the last one to write
   // wins.
   std::string tune_cache;
+  // Runs the images of a batch one after the other where nothing else in the model depends on how
+  // many there are and their activations are larger than the weights: they stay in the caches then.
+  bool batch_by_image = true;
+  // At most this many rewrites of passes, of load and of a plan together; -1: no limit. With 0
+  // every node of the file is a step of the plan, and every value a value of it. For finding a pass
+  // that is at fault (`mini-infer compare --bisect`).
+  long long max_rewrites = -1;
+  // Name of the instruction set for the kernels, see isa_names(); empty: the best, isa_name().
+  std::string isa;
 };
 
 // One dimension of an input or output as the model declares it: a number, or a name, or neither
@@ -70,6 +79,9 @@ struct StepInfo {
   std::string kernel;  // "conv/winograd4x3/avx512"
   std::string why;     // why this kernel was chosen
   std::string output_shape;
+  // Names of the values that go in and out, "" where an optional one is left out. A value that a
+  // pass kept has the name that it has in the file.
+  std::vector<std::string> inputs, outputs;
   double flop = 0;     // floating-point operations of one run
   double seconds = 0;  // time in the profiled runs, all together
   long long runs = 0;  // how many runs that was
@@ -83,10 +95,18 @@ struct PassInfo {
   bool disabled = false;
 };
 
+// Bytes of the arena, and the steps in which they are taken.
+struct ArenaBlock {
+  std::string name;  // of the first value that lies there; empty for scratch memory of a step
+  std::size_t offset = 0, bytes = 0;
+  int first = 0, last = 0;  // indices into PlanInfo::steps; both ends count
+};
+
 struct PlanInfo {
   std::vector<StepInfo> steps;
   std::vector<PassInfo> passes;
   std::size_t arena_bytes = 0;
+  std::vector<ArenaBlock> arena;
   std::size_t weight_bytes = 0;  // packed weights and other constants that the plan holds
   int timed_layers = 0;  // layers that the session has measured so far (SessionOptions::tune)
   double flop = 0;
@@ -102,11 +122,16 @@ struct ModelInfo {
   std::map<std::string, std::string> metadata;
   std::map<std::string, int> op_counts;  // of the file, before passes
   std::set<DType> tensor_dtypes;         // element types of all inputs, outputs and initialisers
-  std::int64_t parameters = 0;           // elements of all initialisers
+  std::int64_t parameters = 0;  // elements of all initialisers and Constant nodes
   std::size_t file_bytes = 0;
 };
 
 using TensorMap = std::map<std::string, Tensor>;
+
+// Receives what a step has computed: its index in PlanInfo::steps and a tensor for each of its
+// outputs, empty where the node leaves it out. The tensors are views that hold until it returns. A
+// failure ends the run.
+using StepObserver = std::function<Status(std::size_t, std::span<const Tensor>)>;
 
 struct ImportedModel;  // internal
 
@@ -142,6 +167,11 @@ class Session {
   // As run(), and adds the time of each step to `profile`, which must come from plan() for the same
   // shapes.
   Result<std::vector<Tensor>> profile(std::span<const Tensor> inputs, PlanInfo& profile) const;
+  // As run(), and shows the outputs of each step to `observer` as soon as they are computed. The
+  // steps are those of plan() for the same shapes. Memory is that of run(). Needs batch_by_image
+  // false where the plan would run image by image.
+  Result<std::vector<Tensor>> trace(std::span<const Tensor> inputs,
+                                    const StepObserver& observer) const;
   // The simplified graph as text.
   std::string print() const;
 
@@ -157,6 +187,8 @@ class Session {
 // Name of the instruction set that kernels use: "avx512", "neon", ... MINI_ISA=<name> in the
 // environment forces a lower one.
 std::string isa_name();
+// The instruction sets that this CPU has, worst first.
+std::vector<std::string> isa_names();
 // One line for each operator that is implemented: domain, type and the opset versions that changed
 // it.
 struct OperatorInfo {

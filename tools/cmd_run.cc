@@ -1,4 +1,5 @@
 // mini-infer run: pictures or other data through a model.
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -6,12 +7,16 @@
 #include "tools/classify.h"
 #include "tools/commands.h"
 #include "tools/common.h"
+#include "tools/image/encode.h"
 #include "tools/input_options.h"
 #include "tools/labels.h"
 #include "tools/model_inputs.h"
 #include "tools/npy.h"
+#include "tools/picture_files.h"
 #include "tools/print.h"
 #include "tools/progress.h"
+#include "tools/tasks/picture_task.h"
+#include "tools/tasks/report.h"
 #include "tools/text.h"
 
 namespace mini_infer::tools {
@@ -25,6 +30,8 @@ struct Options {
   std::string labels;
   int top = 5;
   std::string output_folder;
+  TaskOptions task;
+  std::string out;
   SessionOptions session;
   bool json = false;
 };
@@ -38,17 +45,21 @@ struct Job {
   TensorMap given;                     // from --input
   const ValueInfo* picture = nullptr;  // the input that takes the pictures
   std::vector<std::string> labels;
+  std::vector<std::string> files;      // the pictures, folders opened
+  std::vector<std::string> out_files;  // one for each, or none
+  std::optional<Head> head = {};
 };
 
 struct Picture {
   std::string file;
-  int width = 0, height = 0;
+  Image image;
   PictureInput input;
 };
 
 struct RunResult {
   std::vector<Tensor> outputs;
   double ms = 0;
+  std::optional<Findings> findings = {};  // where the head is known
 };
 
 // The input for the pictures: the only one that can take one and has no --input.
@@ -103,13 +114,13 @@ Result<RunResult> run_once(const Job& job, const TensorMap& inputs) {
 
 // Adds the picture to the inputs.
 Result<Picture> load_picture(const Job& job, const std::string& file, TensorMap& inputs) {
-  MINI_TRY_ASSIGN(const Image image, read_image(file));
+  MINI_TRY_ASSIGN(Image image, read_image(file));
   const auto shape = job.shapes.find(job.picture->name);
   const std::optional<Shape> given =
       shape == job.shapes.end() ? std::optional<Shape>() : std::optional<Shape>(shape->second);
   MINI_TRY_ASSIGN(PictureInput plan, plan_picture(*job.picture, given, job.pixels, image));
   MINI_TRY_ASSIGN(inputs[job.picture->name], make_tensor(image, plan));
-  return Picture{file, image.width, image.height, std::move(plan)};
+  return Picture{file, std::move(image), std::move(plan)};
 }
 
 // One .npy file for each output; with several pictures the name of the picture comes first.
@@ -120,7 +131,7 @@ Status write_outputs(const Job& job, const std::string& picture,
   std::filesystem::create_directories(folder, error);
   if (error) return {Code::kIo, "cannot make folder '" + folder.string() + "': " + error.message()};
   std::string prefix;
-  if (job.options.images.size() > 1)
+  if (job.files.size() > 1)
     prefix = file_name_for(std::filesystem::path(picture).stem().string()) + '.';
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const std::string name = file_name_for(job.session.outputs()[i].name);
@@ -129,14 +140,27 @@ Status write_outputs(const Job& job, const std::string& picture,
   return ok();
 }
 
+// Whether the classes are what is printed.
+bool prints_classes(const Job& job, const RunResult& result) {
+  if (job.options.top == 0 || result.findings) return false;
+  if (job.options.task.task == Task::kClassify) return true;
+  return job.options.task.task == Task::kAuto &&
+         is_classification(result.outputs, job.labels.size());
+}
+
+std::vector<Class> classes_of(const Job& job, const RunResult& result) {
+  return top_classes(result.outputs[0], static_cast<std::size_t>(job.options.top), job.labels);
+}
+
 Json report_json(const Job& job, const Picture& picture, const RunResult& result) {
   Json json;
   if (!picture.file.empty()) json["image"] = picture.file;
   json["ms"] = result.ms;
-  if (job.options.top > 0 && is_classification(result.outputs, job.labels.size())) {
-    const auto top =
-        top_classes(result.outputs[0], static_cast<std::size_t>(job.options.top), job.labels);
-    json["top"] = classes_json(top);
+  if (prints_classes(job, result)) json["top"] = classes_json(classes_of(job, result));
+  if (result.findings) {
+    json["task"] = task_name(job.head->task);
+    json["head"] = job.head->family;
+    add_findings(*result.findings, job.labels, json);
   }
   json["outputs"] = Json::array();
   for (std::size_t i = 0; i < result.outputs.size(); ++i) {
@@ -146,16 +170,19 @@ Json report_json(const Job& job, const Picture& picture, const RunResult& result
 }
 
 void print_report(const Job& job, const Picture& picture, const RunResult& result) {
+  const std::string head =
+      job.head ? format(", %s (%s)", task_name(job.head->task), job.head->family.c_str()) : "";
   if (picture.file.empty()) {
     std::printf("%.1f ms\n", result.ms);
   } else {
-    std::printf("%s: %dx%d -> %dx%d, %.1f ms\n", picture.file.c_str(), picture.width,
-                picture.height, picture.input.width, picture.input.height, result.ms);
+    std::printf("%s: %dx%d -> %dx%d, %.1f ms%s\n", picture.file.c_str(), picture.image.width,
+                picture.image.height, picture.input.width, picture.input.height, result.ms,
+                head.c_str());
   }
-  if (job.options.top > 0 && is_classification(result.outputs, job.labels.size())) {
-    const auto top =
-        top_classes(result.outputs[0], static_cast<std::size_t>(job.options.top), job.labels);
-    std::fputs(print_classes(top).c_str(), stdout);
+  if (prints_classes(job, result)) {
+    std::fputs(print_classes(classes_of(job, result)).c_str(), stdout);
+  } else if (result.findings) {
+    std::fputs(print_findings(*result.findings, job.labels).c_str(), stdout);
   } else {
     for (std::size_t i = 0; i < result.outputs.size(); ++i) {
       std::printf("  %s\n", summary_line(job.session.outputs()[i].name, result.outputs[i]).c_str());
@@ -164,9 +191,19 @@ void print_report(const Job& job, const Picture& picture, const RunResult& resul
   std::fflush(stdout);
 }
 
-// `file` may be empty: no picture, everything came from --input.
-Status process(const Job& job, const std::string& file, Progress& progress, Json& results) {
+// What the head says, and the picture with that drawn in where one is wanted.
+Status find_and_draw(const Job& job, const Picture& picture, const std::string& out,
+                     RunResult& result) {
+  MINI_TRY_ASSIGN(result.findings,
+                  find(*job.head, job.options.task, result.outputs, picture.input, picture.image));
+  if (out.empty()) return ok();
+  return write_image(out, draw_findings(picture.image, *result.findings, job.labels));
+}
+
+// The picture at `index`, or, when there are no pictures, what --input gives.
+Status process(const Job& job, std::size_t index, Progress& progress, Json& results) {
   TensorMap inputs = job.given;
+  const std::string file = job.files.empty() ? "" : job.files[index];
   Picture picture;
   if (!file.empty()) {
     MINI_TRY_ASSIGN(picture, load_picture(job, file, inputs));
@@ -174,6 +211,10 @@ Status process(const Job& job, const std::string& file, Progress& progress, Json
   Result<RunResult> result = run_once(job, inputs);
   if (!result.ok()) return file.empty() ? result.status() : result.status().at(file);
   if (!job.options.output_folder.empty()) MINI_TRY(write_outputs(job, file, result->outputs));
+  if (job.head) {
+    const std::string out = job.out_files.empty() ? "" : job.out_files[index];
+    MINI_TRY(find_and_draw(job, picture, out, *result).at(file));
+  }
   progress.clear();
   if (job.options.json) {
     results.push_back(report_json(job, picture, *result));
@@ -185,13 +226,45 @@ Status process(const Job& job, const std::string& file, Progress& progress, Json
 
 // Labels for another number of classes are most likely the wrong file, or shifted by one.
 void check_labels(const Job& job) {
-  const std::vector<ValueInfo>& outputs = job.session.outputs();
-  if (job.labels.empty() || outputs.size() != 1 || !outputs[0].dims || outputs[0].dims->size() < 2)
-    return;
-  const std::int64_t classes = (*outputs[0].dims)[1].value;
-  if (classes <= 1 || static_cast<std::size_t>(classes) == job.labels.size()) return;
-  note(format("there are %zu labels, but output '%s' has %lld values", job.labels.size(),
-              outputs[0].name.c_str(), static_cast<long long>(classes)));
+  if (job.options.labels.empty()) return;
+  std::size_t classes = job.head ? job.head->classes : 0;
+  const ValueInfo& output = job.session.outputs()[0];
+  if (!job.head && job.session.outputs().size() == 1 && output.dims && output.dims->size() >= 2) {
+    classes = static_cast<std::size_t>(std::max<std::int64_t>(0, (*output.dims)[1].value));
+  }
+  if (classes <= 1 || classes == job.labels.size()) return;
+  note(format("there are %zu labels, but output '%s' has %zu %s", job.labels.size(),
+              output.name.c_str(), classes, job.head ? "classes" : "values"));
+}
+
+// Names from the command line, else from the model, else those of the head.
+Status choose_labels(Job& job) {
+  job.labels = labels_of(job.session.model().metadata);
+  if (!job.options.labels.empty()) {
+    MINI_TRY_ASSIGN(job.labels, read_labels(job.options.labels));
+  }
+  return ok();
+}
+
+// The head, what it expects of pictures, and where drawn ones go.
+Status prepare_pictures(Job& job) {
+  const Options& options = job.options;
+  MINI_TRY_ASSIGN(job.files, expand_folders(options.images));
+  MINI_TRY(choose_picture_input(job));
+  TaskOptions task = options.task;
+  if (options.top == 0 && task.task == Task::kAuto) task.task = Task::kNone;
+  Status why_not;
+  MINI_TRY_ASSIGN(job.head, choose_head(task, job.session, *job.picture, job.shapes, job.given,
+                                        job.pixels, job.labels.size(), &why_not));
+  if (job.head) {
+    job.pixels = with_defaults(job.pixels, job.head->pixels);
+    if (job.labels.empty()) job.labels = job.head->labels;
+    if (!job.head->note.empty()) note(job.head->note);
+  }
+  if (options.out.empty()) return ok();
+  if (!job.head) return std::move(why_not).at("--out " + options.out);
+  MINI_TRY_ASSIGN(job.out_files, files_for(options.out, options.images, job.files));
+  return ok();
 }
 
 Status prepare(Job& job) {
@@ -200,42 +273,66 @@ Status prepare(Job& job) {
   MINI_TRY_ASSIGN(job.shapes, parse_shapes(options.shapes, job.session.inputs()));
   MINI_TRY_ASSIGN(job.given,
                   read_inputs(options.inputs, job.session.inputs(), job.shapes, job.pixels));
-  if (!options.images.empty()) MINI_TRY(choose_picture_input(job));
-  MINI_TRY(check_all_given(job));
-  job.labels = labels_of(job.session.model().metadata);
-  if (!options.labels.empty()) {
-    MINI_TRY_ASSIGN(job.labels, read_labels(options.labels));
-    check_labels(job);
+  MINI_TRY(choose_labels(job));
+  if (!options.images.empty()) MINI_TRY(prepare_pictures(job));
+  check_labels(job);
+  return check_all_given(job);
+}
+
+void print_results(const Job& job, double load_ms, double per_second, const Json& results) {
+  if (!job.options.json) {
+    if (job.files.size() > 1)
+      std::printf("%zu pictures, %.1f images/s\n", job.files.size(), per_second);
+    return;
   }
-  return ok();
+  Json json = {{"model", job.options.model},
+               {"isa", isa_name()},
+               {"threads", job.session.threads()},
+               {"load_ms", load_ms}};
+  if (!job.files.empty()) json["images_per_second"] = per_second;
+  json["results"] = results;
+  std::printf("%s\n", dump(json).c_str());
 }
 
 int run_images(const Job& job, double load_ms) {
-  const std::vector<std::string> none = {""};
-  const std::vector<std::string>& files = job.options.images.empty() ? none : job.options.images;
+  const std::size_t count = std::max<std::size_t>(1, job.files.size());
   int exit_code = kExitOk;
   Json results = Json::array();
+  const double start = now_seconds();
   {
-    Progress progress("", files.size());
-    for (const std::string& file : files) {
+    Progress progress("", count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::string file = job.files.empty() ? "" : job.files[i];
       progress.next(job.options.session.tune ? "tuning, running " + file : file);
-      const Status status = guarded([&] { return process(job, file, progress, results); });
+      const Status status = guarded([&] { return process(job, i, progress, results); });
       progress.clear();
       if (!status.ok()) exit_code = fail(status);
     }
   }
-  if (job.options.json) {
-    const Json json = {{"model", job.options.model},
-                       {"isa", isa_name()},
-                       {"threads", job.session.threads()},
-                       {"load_ms", load_ms},
-                       {"results", results}};
-    std::printf("%s\n", dump(json).c_str());
-  }
+  const double seconds = std::max(now_seconds() - start, 1e-9);
+  print_results(job, load_ms, static_cast<double>(count) / seconds, results);
   return exit_code;
 }
 
+// What makes no sense together.
+std::string misuse(const Options& options) {
+  const bool pictures = !options.images.empty();
+  const bool tasked = options.task.task != Task::kAuto && options.task.task != Task::kNone;
+  if (tasked && !pictures)
+    return format("--task %s is for pictures; none was named", task_name(options.task.task));
+  std::string option = !options.out.empty()         ? "--out"
+                       : !options.task.head.empty() ? "--head"
+                       : options.task.score         ? "--score"
+                       : options.task.iou           ? "--iou"
+                                                    : "";
+  if (option.empty()) return "";
+  if (!pictures) return option + " is for pictures; none was named";
+  const bool raw = options.task.task == Task::kNone || options.task.task == Task::kClassify;
+  return raw ? option + " means nothing with --task " + task_name(options.task.task) : "";
+}
+
 int run(const Options& options) {
+  if (const std::string wrong = misuse(options); !wrong.empty()) return usage_error(wrong);
   SessionOptions session_options = options.session;
   session_options.log = note;
   const double start = now_seconds();
@@ -246,9 +343,29 @@ int run(const Options& options) {
   if (!session.ok()) return fail(session.status());
   const double load_ms = (now_seconds() - start) * 1e3;
   Job job{.options = options, .session = *session, .pixels = options.pixels};
-  const Status status = prepare(job);
+  const Status status = guarded([&] { return prepare(job); });
   if (!status.ok()) return fail(status);
   return run_images(job, load_ms);
+}
+
+void add_task_options(CLI::App& command, TaskOptions& task, std::string& out) {
+  command
+      .add_option_function<std::string>(
+          "--task", [&task](const std::string& name) { task.task = *task_from_name(name); },
+          "what the outputs mean; auto (default) looks at names and shapes, none prints them")
+      ->check(CLI::IsMember(task_names()));
+  std::vector<std::string> heads;
+  for (const Family& family : families()) heads.emplace_back(family.name);
+  command.add_option("--head", task.head, "the kind of network, where it cannot be found out")
+      ->check(CLI::IsMember(heads));
+  command.add_option("--score", task.score, "least score of what is reported")
+      ->check(CLI::Range(0.0, 1.0));
+  command.add_option("--iou", task.iou, "boxes of a class that overlap more are one object")
+      ->check(CLI::Range(0.0, 1.0));
+  command
+      .add_option("--out", out,
+                  "the picture with what was found drawn in; a folder for several pictures")
+      ->type_name("FILE");
 }
 
 }  // namespace
@@ -257,7 +374,7 @@ void add_run_command(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("run", "run a model on pictures or other data");
   command->add_option("MODEL", options->model, "an .onnx file")->required();
-  command->add_option("IMAGE", options->images, "JPEG or PNG files, one after the other");
+  command->add_option("IMAGE", options->images, "JPEG or PNG files, or folders of them");
   add_input_option(*command, options->inputs);
   add_shape_option(*command, options->shapes);
   add_pixel_options(*command, options->pixels);
@@ -271,12 +388,14 @@ void add_run_command(CLI::App& app, Action& action) {
   command
       ->add_option("--output", options->output_folder, "write each output as .npy into this folder")
       ->type_name("DIR");
+  add_task_options(*command, options->task, options->out);
   add_threads_option(*command, options->session.threads);
   add_tune_options(*command, options->session);
   command->add_flag("--json", options->json, "the results as JSON");
   command->footer(
       "Examples:\n"
       "  mini-infer run squeezenet.onnx cat.jpg --preset imagenet --labels imagenet.txt\n"
+      "  mini-infer run yolox.onnx street.jpg --labels coco.names --out boxes.png\n"
       "  mini-infer run vad.onnx --input audio.npy --input sr=16000 --output results");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }

@@ -95,7 +95,8 @@ std::int64_t columns_beside_cells(const Network& network, std::size_t axis, int 
   const std::vector<std::int64_t> extents = extents_of(network.outputs[0]);
   if (extents.size() != 2 || extents[axis] <= 0 || extents[axis] % per_cell != 0) return 0;
   const std::int64_t cells = extents[axis] / per_cell;
-  return strides_for(network.width, network.height, cells).empty() ? 0 : extents[1 - axis];
+  const bool fits = !strides_for(network.width, network.height, cells).empty();
+  return fits ? std::max<std::int64_t>(0, extents[1 - axis]) : 0;
 }
 
 Result<Rows> rows_of(const Tensor& tensor, std::size_t rows, std::size_t columns) {
@@ -165,7 +166,7 @@ void scale_boxes(Rows& rows, const PictureInput& input) {
 }
 
 Best best_of(std::span<const double> scores) {
-  Best best{0, scores.empty() ? 1.0 : scores[0]};
+  Best best{0, scores.empty() ? 0.0 : scores[0]};
   for (std::size_t i = 1; i < scores.size(); ++i) {
     if (scores[i] > best.score) best = {i, scores[i]};
   }

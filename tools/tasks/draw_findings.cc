@@ -30,9 +30,11 @@ void draw_points(Image& image, const Object& object, const Bones& bones, int sca
     draw_line(image, object.points[static_cast<std::size_t>(from)].at,
               object.points[static_cast<std::size_t>(to)].at, scale, color);
   }
-  // Many points are drawn small, or they would run together.
+  // Many points are drawn small, or they would run together; so are those of a small object.
   constexpr std::size_t kMany = 30;
-  const double radius = object.points.size() > kMany ? scale : 1.5 * scale + 1;
+  const double usual = object.points.size() > kMany ? scale : 1.5 * scale + 1;
+  const double side = std::min(object.box.width(), object.box.height());
+  const double radius = std::clamp(side / 25, 0.7, usual);
   for (const KeyPoint& point : object.points) {
     if (point.score < kLeastPointScore) continue;
     draw_disc(image, point.at, radius + 1, {20, 20, 20});
@@ -94,7 +96,10 @@ Image draw_findings(const Image& image, const Findings& findings, const Labels& 
     draw_points(out, *object, findings.bones, scale, color);
   }
   for (auto object = findings.objects.rbegin(); object != findings.objects.rend(); ++object) {
-    const std::string text = label_of(object->cls, labels) + format(" %.0f%%", object->score * 100);
+    if (!object->outline.empty()) continue;  // a label would hide the line of text above
+    // Where everything is of one kind, its name tells nothing.
+    const std::string name = labels.size() == 1 ? "" : label_of(object->cls, labels) + ' ';
+    const std::string text = name + format("%.0f%%", object->score * 100);
     draw_label(out, {object->box.left, object->box.top}, text, scale, palette(object->cls));
   }
   return out;

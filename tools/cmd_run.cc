@@ -15,9 +15,10 @@
 #include "tools/picture_files.h"
 #include "tools/print.h"
 #include "tools/progress.h"
+#include "tools/run_report.h"
 #include "tools/tasks/picture_task.h"
 #include "tools/tasks/report.h"
-#include "tools/text.h"
+#include "tools/tasks/task_options.h"
 
 namespace mini_infer::tools {
 namespace {
@@ -31,7 +32,6 @@ struct Options {
   int top = 5;
   std::string output_folder;
   TaskOptions task;
-  std::string out;
   SessionOptions session;
   bool json = false;
 };
@@ -48,18 +48,6 @@ struct Job {
   std::vector<std::string> files;      // the pictures, folders opened
   std::vector<std::string> out_files;  // one for each, or none
   std::optional<Head> head = {};
-};
-
-struct Picture {
-  std::string file;
-  Image image;
-  PictureInput input;
-};
-
-struct RunResult {
-  std::vector<Tensor> outputs;
-  double ms = 0;
-  std::optional<Findings> findings = {};  // where the head is known
 };
 
 // The input for the pictures: the only one that can take one and has no --input.
@@ -140,57 +128,6 @@ Status write_outputs(const Job& job, const std::string& picture,
   return ok();
 }
 
-// Whether the classes are what is printed.
-bool prints_classes(const Job& job, const RunResult& result) {
-  if (job.options.top == 0 || result.findings) return false;
-  if (job.options.task.task == Task::kClassify) return true;
-  return job.options.task.task == Task::kAuto &&
-         is_classification(result.outputs, job.labels.size());
-}
-
-std::vector<Class> classes_of(const Job& job, const RunResult& result) {
-  return top_classes(result.outputs[0], static_cast<std::size_t>(job.options.top), job.labels);
-}
-
-Json report_json(const Job& job, const Picture& picture, const RunResult& result) {
-  Json json;
-  if (!picture.file.empty()) json["image"] = picture.file;
-  json["ms"] = result.ms;
-  if (prints_classes(job, result)) json["top"] = classes_json(classes_of(job, result));
-  if (result.findings) {
-    json["task"] = task_name(job.head->task);
-    json["head"] = job.head->family;
-    add_findings(*result.findings, job.labels, json);
-  }
-  json["outputs"] = Json::array();
-  for (std::size_t i = 0; i < result.outputs.size(); ++i) {
-    json["outputs"].push_back(summary_json(job.session.outputs()[i].name, result.outputs[i]));
-  }
-  return json;
-}
-
-void print_report(const Job& job, const Picture& picture, const RunResult& result) {
-  const std::string head =
-      job.head ? format(", %s (%s)", task_name(job.head->task), job.head->family.c_str()) : "";
-  if (picture.file.empty()) {
-    std::printf("%.1f ms\n", result.ms);
-  } else {
-    std::printf("%s: %dx%d -> %dx%d, %.1f ms%s\n", picture.file.c_str(), picture.image.width,
-                picture.image.height, picture.input.width, picture.input.height, result.ms,
-                head.c_str());
-  }
-  if (prints_classes(job, result)) {
-    std::fputs(print_classes(classes_of(job, result)).c_str(), stdout);
-  } else if (result.findings) {
-    std::fputs(print_findings(*result.findings, job.labels).c_str(), stdout);
-  } else {
-    for (std::size_t i = 0; i < result.outputs.size(); ++i) {
-      std::printf("  %s\n", summary_line(job.session.outputs()[i].name, result.outputs[i]).c_str());
-    }
-  }
-  std::fflush(stdout);
-}
-
 // What the head says, and the picture with that drawn in where one is wanted.
 Status find_and_draw(const Job& job, const Picture& picture, const std::string& out,
                      RunResult& result) {
@@ -198,6 +135,10 @@ Status find_and_draw(const Job& job, const Picture& picture, const std::string& 
                   find(*job.head, job.options.task, result.outputs, picture.input, picture.image));
   if (out.empty()) return ok();
   return write_image(out, draw_findings(picture.image, *result.findings, job.labels));
+}
+
+Reporting reporting_of(const Job& job) {
+  return {job.session.outputs(), job.head, job.labels, job.options.task.task, job.options.top};
 }
 
 // The picture at `index`, or, when there are no pictures, what --input gives.
@@ -210,6 +151,7 @@ Status process(const Job& job, std::size_t index, Progress& progress, Json& resu
   }
   Result<RunResult> result = run_once(job, inputs);
   if (!result.ok()) return file.empty() ? result.status() : result.status().at(file);
+  if (job.options.task.task == Task::kClassify) MINI_TRY(check_scores(result->outputs).at(file));
   if (!job.options.output_folder.empty()) MINI_TRY(write_outputs(job, file, result->outputs));
   if (job.head) {
     const std::string out = job.out_files.empty() ? "" : job.out_files[index];
@@ -217,9 +159,10 @@ Status process(const Job& job, std::size_t index, Progress& progress, Json& resu
   }
   progress.clear();
   if (job.options.json) {
-    results.push_back(report_json(job, picture, *result));
+    results.push_back(report_json(reporting_of(job), picture, *result));
   } else {
-    print_report(job, picture, *result);
+    std::fputs(report_text(reporting_of(job), picture, *result).c_str(), stdout);
+    std::fflush(stdout);
   }
   return ok();
 }
@@ -254,16 +197,21 @@ Status prepare_pictures(Job& job) {
   TaskOptions task = options.task;
   if (options.top == 0 && task.task == Task::kAuto) task.task = Task::kNone;
   Status why_not;
-  MINI_TRY_ASSIGN(job.head, choose_head(task, job.session, *job.picture, job.shapes, job.given,
-                                        job.pixels, job.labels.size(), &why_not));
+  Result<std::optional<Head>> head = [&] {
+    const Progress progress("looking at the outputs of " + options.model);
+    return choose_head(task, job.session, *job.picture, job.shapes, job.given, job.pixels,
+                       job.labels.size(), &why_not);
+  }();
+  if (!head.ok()) return head.status();
+  job.head = *std::move(head);
   if (job.head) {
     job.pixels = with_defaults(job.pixels, job.head->pixels);
     if (job.labels.empty()) job.labels = job.head->labels;
     if (!job.head->note.empty()) note(job.head->note);
   }
-  if (options.out.empty()) return ok();
-  if (!job.head) return std::move(why_not).at("--out " + options.out);
-  MINI_TRY_ASSIGN(job.out_files, files_for(options.out, options.images, job.files));
+  if (options.task.out.empty()) return ok();
+  if (!job.head) return std::move(why_not).at("--out " + options.task.out);
+  MINI_TRY_ASSIGN(job.out_files, files_for(options.task.out, options.images, job.files));
   return ok();
 }
 
@@ -314,25 +262,9 @@ int run_images(const Job& job, double load_ms) {
   return exit_code;
 }
 
-// What makes no sense together.
-std::string misuse(const Options& options) {
-  const bool pictures = !options.images.empty();
-  const bool tasked = options.task.task != Task::kAuto && options.task.task != Task::kNone;
-  if (tasked && !pictures)
-    return format("--task %s is for pictures; none was named", task_name(options.task.task));
-  std::string option = !options.out.empty()         ? "--out"
-                       : !options.task.head.empty() ? "--head"
-                       : options.task.score         ? "--score"
-                       : options.task.iou           ? "--iou"
-                                                    : "";
-  if (option.empty()) return "";
-  if (!pictures) return option + " is for pictures; none was named";
-  const bool raw = options.task.task == Task::kNone || options.task.task == Task::kClassify;
-  return raw ? option + " means nothing with --task " + task_name(options.task.task) : "";
-}
-
 int run(const Options& options) {
-  if (const std::string wrong = misuse(options); !wrong.empty()) return usage_error(wrong);
+  const std::string wrong = misuse(options.task, options.images);
+  if (!wrong.empty()) return usage_error(wrong);
   SessionOptions session_options = options.session;
   session_options.log = note;
   const double start = now_seconds();
@@ -346,26 +278,6 @@ int run(const Options& options) {
   const Status status = guarded([&] { return prepare(job); });
   if (!status.ok()) return fail(status);
   return run_images(job, load_ms);
-}
-
-void add_task_options(CLI::App& command, TaskOptions& task, std::string& out) {
-  command
-      .add_option_function<std::string>(
-          "--task", [&task](const std::string& name) { task.task = *task_from_name(name); },
-          "what the outputs mean; auto (default) looks at names and shapes, none prints them")
-      ->check(CLI::IsMember(task_names()));
-  std::vector<std::string> heads;
-  for (const Family& family : families()) heads.emplace_back(family.name);
-  command.add_option("--head", task.head, "the kind of network, where it cannot be found out")
-      ->check(CLI::IsMember(heads));
-  command.add_option("--score", task.score, "least score of what is reported")
-      ->check(CLI::Range(0.0, 1.0));
-  command.add_option("--iou", task.iou, "boxes of a class that overlap more are one object")
-      ->check(CLI::Range(0.0, 1.0));
-  command
-      .add_option("--out", out,
-                  "the picture with what was found drawn in; a folder for several pictures")
-      ->type_name("FILE");
 }
 
 }  // namespace
@@ -388,7 +300,7 @@ void add_run_command(CLI::App& app, Action& action) {
   command
       ->add_option("--output", options->output_folder, "write each output as .npy into this folder")
       ->type_name("DIR");
-  add_task_options(*command, options->task, options->out);
+  add_task_options(*command, options->task);
   add_threads_option(*command, options->session.threads);
   add_tune_options(*command, options->session);
   command->add_flag("--json", options->json, "the results as JSON");

@@ -47,19 +47,15 @@ Result<std::vector<std::string>> expand_folders(const std::vector<std::string>& 
   return pictures;
 }
 
+bool is_folder_for(const std::string& out, const std::vector<std::string>& paths) {
+  return paths.size() != 1 || is_folder(paths[0]) || is_folder(out) ||
+         fs::path(out).filename().empty();
+}
+
 Result<std::vector<std::string>> files_for(const std::string& out,
                                            const std::vector<std::string>& paths,
                                            const std::vector<std::string>& pictures) {
-  const bool to_folder = pictures.size() != 1 || is_folder(paths[0]) || is_folder(out) ||
-                         fs::path(out).filename().empty();
-  if (!to_folder) {
-    if (is_image_name(out)) return std::vector<std::string>{out};
-    return Status(Code::kInvalidArgument,
-                  "--out " + out +
-                      ": a picture is written as .png, .jpg or .jpeg (or name a "
-                      "folder: " +
-                      out + "/)");
-  }
+  if (!is_folder_for(out, paths)) return std::vector<std::string>{out};
   std::error_code error;
   fs::create_directories(out, error);
   if (error) return Status(Code::kIo, "cannot make folder '" + out + "': " + error.message());

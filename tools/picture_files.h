@@ -12,10 +12,12 @@ namespace mini_infer::tools {
 // paths stay. A folder without pictures is an error.
 Result<std::vector<std::string>> expand_folders(const std::vector<std::string>& paths);
 
-// A file for each of `pictures`: `out` itself for one picture that does not come from a folder,
-// unless `out` is a folder or ends like one; else in the folder `out`, under the picture's own
-// name. `paths` are what the user named. kInvalidArgument when a name is no picture's, or when two
-// pictures would go into one file.
+// Whether `out` is a folder for pictures rather than the file for one: it is one, or ends like one,
+// or what the user named (`paths`) is more than one picture.
+bool is_folder_for(const std::string& out, const std::vector<std::string>& paths);
+// A file for each of `pictures`, to which `paths` expanded: `out` itself, or in the folder `out`,
+// which is made, under the picture's own name. kInvalidArgument when two pictures would go into one
+// file, or one into itself.
 Result<std::vector<std::string>> files_for(const std::string& out,
                                            const std::vector<std::string>& paths,
                                            const std::vector<std::string>& pictures);

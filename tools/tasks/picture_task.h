@@ -14,6 +14,7 @@ struct TaskOptions {
   Task task = Task::kAuto;
   std::string head;                  // the family, "" to find it out
   std::optional<double> score, iou;  // the family's own where there is no value
+  std::string out;                   // the file or folder for drawn pictures
 };
 
 // Looks for the head of a model whose input `picture` takes pictures. `given` are its other inputs.

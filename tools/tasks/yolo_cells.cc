@@ -25,6 +25,7 @@ void to_pixels(Rows& rows, const std::vector<Cell>& cells) {
 Result<Findings> decode(const std::vector<Tensor>& outputs, const Decoding& decoding) {
   MINI_TRY_ASSIGN(const std::vector<Cell> cells, cells_of(outputs[0], 1, decoding.input));
   MINI_TRY_ASSIGN(Rows rows, rows_of(outputs[0], cells.size()));
+  if (rows.columns <= kFirstClass) return Status(Code::kInvalidModel, "an output without classes");
   const BoxUnit unit = box_unit(rows, cells, decoding.input);
   if (unit == BoxUnit::kCell) to_pixels(rows, cells);
   if (unit == BoxUnit::kShare) scale_boxes(rows, decoding.input);

@@ -2,6 +2,7 @@
 // decoded in the graph; "more" are key points (pose) or coefficients of masks (segment).
 #include <charconv>
 
+#include "tools/common.h"
 #include "tools/tasks/boxes.h"
 #include "tools/tasks/families.h"
 #include "tools/tasks/masks.h"
@@ -31,6 +32,13 @@ Result<Findings> decode(const Columns& columns, const std::vector<Tensor>& outpu
                         const Decoding& decoding) {
   MINI_TRY_ASSIGN(const std::vector<Cell> cells, cells_of(outputs[0], 1, decoding.input));
   MINI_TRY_ASSIGN(Rows rows, rows_of(outputs[0], cells.size()));
+  const std::size_t count =
+      columns.behind_classes() + columns.points * columns.point_size + columns.prototypes;
+  if (rows.columns != count) {
+    return Status(
+        Code::kInvalidModel,
+        format("the output has %zu values for each cell; %zu were expected", rows.columns, count));
+  }
   if (box_unit(rows, cells, decoding.input) == BoxUnit::kShare) scale_boxes(rows, decoding.input);
   if (!are_unit(rows, 4, columns.behind_classes()))
     apply_sigmoid(rows, 4, columns.behind_classes());

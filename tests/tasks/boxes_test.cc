@@ -191,6 +191,19 @@ TEST(Yunet, MapsOfLaterYears) {
   EXPECT_NEAR(findings.objects[0].points[0].at.y, 64, 1e-4);
 }
 
+TEST(FaceCentres, PeaksWithTheirRadius) {
+  const Network network =
+      fake_network(80, 40, {{"output", {1, 2, 10, 20}}, {"maxpool", {1, 2, 10, 20}}});
+  EXPECT_EQ(family_of(network), "face-centres");
+  Filler maps({1, 2, 10, 20}), peaks({1, 2, 10, 20}, 0.9F);
+  maps.at(0, 0, 5, 10) = 0.9F;
+  maps.at(0, 0, 5, 11) = 0.8F;  // beside the peak
+  maps.at(0, 1, 5, 10) = 0.25F;
+  const Findings findings = found(network, {maps.tensor, peaks.tensor});
+  ASSERT_EQ(findings.objects.size(), 1U);
+  expect_object(findings.objects[0], 0, 0.9, {30, 15, 50, 25});
+}
+
 TEST(Scrfd, DistancesFromTheCell) {
   std::vector<FakeOutput> shapes;
   std::vector<Tensor> outputs;

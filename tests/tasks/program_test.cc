@@ -126,6 +126,7 @@ TEST_F(TaskProgram, WrongUsageIsTwo) {
   const std::pair<std::string, const char*> wrong[] = {
       {base + "--task dance", "--task"},
       {base + "--head yolov99", "--head"},
+      {base + "--resize middle", "--resize"},
       {base + "--score 1.5", "--score"},
       {base + "--iou -1", "--iou"},
       {base + "--task none --score 0.5", "--score means nothing with --task none"},
@@ -201,6 +202,41 @@ TEST_F(TaskProgram, ResizeCornerIsAnOption) {
   ASSERT_TRUE(copy.ok());
   EXPECT_EQ(copy->height, 32) << "the grey part is cut off";
   EXPECT_EQ(copy->pixels, gradient(64, 32).pixels);
+}
+
+TEST(PixelDefaults, WhoSaysAnythingAboutNumbersSaysAll) {
+  const PixelOptions family{.scale = {1},
+                            .mean = {127},
+                            .std = {128},
+                            .color = Color::kBgr,
+                            .fit = Fit::kCorner,
+                            .open_side = 96,
+                            .most_side = 500};
+  const PixelOptions all = with_defaults({}, family);
+  EXPECT_EQ(all.mean, std::vector<double>{127});
+  EXPECT_EQ(all.color, Color::kBgr);
+  EXPECT_EQ(all.fit, Fit::kCorner);
+  const PixelOptions mean = with_defaults({.mean = {5}}, family);
+  EXPECT_EQ(mean.mean, std::vector<double>{5});
+  EXPECT_TRUE(mean.std.empty());
+  EXPECT_EQ(mean.color, Color::kBgr);
+  const PixelOptions preset = with_defaults({.preset = "imagenet", .fit = Fit::kCrop}, family);
+  EXPECT_TRUE(preset.mean.empty());
+  EXPECT_FALSE(preset.color) << "the preset's own";
+  EXPECT_EQ(preset.fit, Fit::kCrop);
+  EXPECT_EQ(with_defaults({.color = Color::kRgb}, family).color, Color::kRgb);
+}
+
+TEST(PixelDefaults, SizesOfOpenInputs) {
+  ValueInfo input{.name = "x", .dtype = DType::kFloat32, .dims = std::vector<DimInfo>()};
+  for (const std::int64_t dim : {1, 3, -1, -1}) input.dims->push_back({dim, ""});
+  const auto planned = [&](const PixelOptions& options) {
+    return plan_picture(input, {}, options, Image(1000, 500))->shape();
+  };
+  EXPECT_EQ(planned({}), Shape({1, 3, 480, 992}));
+  EXPECT_EQ(planned({.open_side = 320}), Shape({1, 3, 320, 320}));
+  EXPECT_EQ(planned({.most_side = 640}), Shape({1, 3, 320, 640}));
+  EXPECT_EQ(planned({.most_side = 2000}), Shape({1, 3, 480, 992}));
 }
 
 }  // namespace

@@ -231,7 +231,7 @@ def main(shared):
             image = Image.open(os.path.join(shared, "images", picture)).convert("RGB")
             boxes, scores, classes = find(os.path.join(shared, "models", name, "model.onnx"), image)
             boxes = np.clip(boxes, 0, np.array([*image.size] * 2))
-            rows = [f"{{{c}, {s:.3f}, {', '.join(f'{v:.1f}' for v in b)}}}" for b, s, c in zip(boxes, scores, classes)]
+            rows = [f"{{{c}, {s:.3f}, {{{', '.join(f'{v:.1f}' for v in b)}}}}}" for b, s, c in zip(boxes, scores, classes)]
             print(f'    {{"{name}", "{picture}",\n     {{{", ".join(rows)}}}}},')
 
 

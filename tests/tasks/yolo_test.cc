@@ -290,9 +290,10 @@ TEST(YoloMaps, LogitsOfAnUnknownFormulaAreAnError) {
 }
 
 TEST(YoloMaps, FormulasAndAnchorsByName) {
-  const auto v3 = [](double width, double height) {
-    return std::vector<double>{logit(57 / 16.0 - 3),
-                               logit(42 / 16.0 - 2),
+  const auto v3 = [](double width, double height, double stretch = 1) {
+    const auto middle = [&](double share) { return logit((share - 0.5) / stretch + 0.5); };
+    return std::vector<double>{middle(57 / 16.0 - 3),
+                               middle(42 / 16.0 - 2),
                                std::log(14 / width),
                                std::log(24 / height),
                                logit(0.9),
@@ -314,7 +315,7 @@ TEST(YoloMaps, FormulasAndAnchorsByName) {
     std::vector<int> strides;
   } cases[] = {{"yolov3", v3(62, 45), {8, 16, 32}},
                {"yolov3", v3(23, 27), {16, 32}},
-               {"yolov4", v3(76, 55), {8, 16, 32}},
+               {"yolov4", v3(76, 55, 1.1), {8, 16, 32}},
                {"yolov7", v5(76, 55), {8, 16, 32}},
                {"yolov5-maps", v5(62, 45), {8, 16, 32}}};
   for (const auto& [head, values, strides] : cases) {

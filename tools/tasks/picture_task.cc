@@ -34,8 +34,8 @@ void set_extents(std::vector<ValueInfo>& outputs, const std::vector<Tensor>& ten
   }
 }
 
-bool leaves_size_open(const ValueInfo& picture, const ShapeMap& shapes) {
-  if (shapes.contains(picture.name) || !picture.dims || picture.dims->size() < 3) return false;
+bool leaves_size_open(const ValueInfo& picture) {
+  if (!picture.dims || picture.dims->size() < 3) return false;
   return (*picture.dims)[picture.dims->size() - 2].value < 0;
 }
 
@@ -57,7 +57,7 @@ Result<std::optional<Head>> choose_head(const TaskOptions& options, const Sessio
   Network network{.width = input.width,
                   .height = input.height,
                   .channels = input.channels,
-                  .open_size = leaves_size_open(picture, shapes),
+                  .open_size = leaves_size_open(picture),
                   .input_name = picture.name,
                   .layout = input.layout,
                   .outputs = session.outputs(),

@@ -179,8 +179,11 @@ void decode_boxes(Rows& rows, const std::vector<AnchorCell>& cells, BoxFormula f
       t[2] = 4 * t[2] * t[2] * anchor.width;
       t[3] = 4 * t[3] * t[3] * anchor.height;
     } else {
-      t[0] = (sigmoid(t[0]) + cell.x) * cell.stride;
-      t[1] = (sigmoid(t[1]) + cell.y) * cell.stride;
+      const bool v4 = formula == BoxFormula::kYoloV4;
+      const double stretch = !v4 ? 1 : cell.stride == 8 ? 1.2 : cell.stride == 16 ? 1.1 : 1.05;
+      const auto middle = [&](double v) { return (sigmoid(v) - 0.5) * stretch + 0.5; };
+      t[0] = (middle(t[0]) + cell.x) * cell.stride;
+      t[1] = (middle(t[1]) + cell.y) * cell.stride;
       t[2] = std::exp(t[2]) * anchor.width;
       t[3] = std::exp(t[3]) * anchor.height;
     }

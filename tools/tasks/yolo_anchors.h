@@ -22,6 +22,8 @@ struct AnchorCell {
 enum class BoxFormula {
   kYoloV5,  // middle (2t - 0.5 + cell) * stride, size (2t)^2 * anchor, all t through the sigmoid
   kYoloV3,  // middle (sigmoid(t) + cell) * stride, size exp(t) * anchor
+  kYoloV4,  // the same with the sigmoid stretched about one half by 1.2, 1.1, 1.05 for strides 8,
+            // 16, 32 (scale_x_y in Darknet's configuration)
 };
 
 const Anchors& yolov5_anchors();  // of YOLOv5 and YOLOv3

@@ -257,7 +257,7 @@ std::optional<Head> recognise_yolov7(const Network& network) {
 }
 
 std::optional<Head> recognise_yolov4(const Network& network) {
-  return network.named ? map_head(network, yolov7_anchors(), BoxFormula::kYoloV3) : std::nullopt;
+  return network.named ? map_head(network, yolov7_anchors(), BoxFormula::kYoloV4) : std::nullopt;
 }
 
 std::optional<Head> recognise_yolov3(const Network& network) {

@@ -40,6 +40,20 @@ void softmax(std::vector<double>& scores) {
 
 }  // namespace
 
+Status check_scores(const std::vector<Tensor>& outputs) {
+  if (outputs.size() != 1) {
+    return {
+        Code::kInvalidModel,
+        format("--task classify: the model has %zu outputs; a classifier has one", outputs.size())};
+  }
+  const Tensor& output = outputs[0];
+  if (is_float(output.dtype()) && class_count(output.shape()) > 0) return ok();
+  return {Code::kInvalidModel,
+          format("--task classify: the output is %s %s; scores of classes are floats [C], [1,C] or "
+                 "[1,C,1,1]",
+                 std::string(dtype_name(output.dtype())).c_str(), output.shape().str().c_str())};
+}
+
 bool is_classification(const std::vector<Tensor>& outputs, std::size_t label_count) {
   if (outputs.size() != 1 || !is_float(outputs[0].dtype())) return false;
   const std::size_t classes = class_count(outputs[0].shape());

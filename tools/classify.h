@@ -21,6 +21,9 @@ struct Class {
 // number of values that networks use for classes rather than for features.
 bool is_classification(const std::vector<Tensor>& outputs, std::size_t label_count);
 
+// An error unless there is one output, whose shape and type are those above.
+Status check_scores(const std::vector<Tensor>& outputs);
+
 // The `count` most probable classes, most probable first. Scores that are no probabilities go
 // through softmax.
 std::vector<Class> top_classes(const Tensor& scores, std::size_t count,

@@ -1,4 +1,5 @@
 // mini-infer run: pictures or other data through a model.
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -6,14 +7,19 @@
 #include "tools/classify.h"
 #include "tools/commands.h"
 #include "tools/common.h"
+#include "tools/image/encode.h"
 #include "tools/input_options.h"
 #include "tools/labels.h"
 #include "tools/model_inputs.h"
 #include "tools/npy.h"
+#include "tools/picture_files.h"
 #include "tools/print.h"
 #include "tools/probe.h"
 #include "tools/progress.h"
-#include "tools/text.h"
+#include "tools/run_report.h"
+#include "tools/tasks/picture_task.h"
+#include "tools/tasks/report.h"
+#include "tools/tasks/task_options.h"
 
 namespace mini_infer::tools {
 namespace {
@@ -27,6 +33,7 @@ struct Options {
   int top = 5;
   std::string output_folder;
   ProbeOptions probe;
+  TaskOptions task;
   SessionOptions session;
   bool json = false;
 };
@@ -40,18 +47,10 @@ struct Job {
   TensorMap given;                     // from --input
   const ValueInfo* picture = nullptr;  // the input that takes the pictures
   std::vector<std::string> labels;
-  std::unique_ptr<Probe> probe;  // null without --dump and --check-finite
-};
-
-struct Picture {
-  std::string file;
-  int width = 0, height = 0;
-  PictureInput input;
-};
-
-struct RunResult {
-  std::vector<Tensor> outputs;
-  double ms = 0;
+  std::unique_ptr<Probe> probe;        // null without --dump and --check-finite
+  std::vector<std::string> files;      // the pictures, folders opened
+  std::vector<std::string> out_files;  // one for each, or none
+  std::optional<Head> head = {};
 };
 
 // The input for the pictures: the only one that can take one and has no --input.
@@ -106,18 +105,18 @@ Result<RunResult> run_once(const Job& job, const TensorMap& inputs) {
 
 // Adds the picture to the inputs.
 Result<Picture> load_picture(const Job& job, const std::string& file, TensorMap& inputs) {
-  MINI_TRY_ASSIGN(const Image image, read_image(file));
+  MINI_TRY_ASSIGN(Image image, read_image(file));
   const auto shape = job.shapes.find(job.picture->name);
   const std::optional<Shape> given =
       shape == job.shapes.end() ? std::optional<Shape>() : std::optional<Shape>(shape->second);
   MINI_TRY_ASSIGN(PictureInput plan, plan_picture(*job.picture, given, job.pixels, image));
   MINI_TRY_ASSIGN(inputs[job.picture->name], make_tensor(image, plan));
-  return Picture{file, image.width, image.height, std::move(plan)};
+  return Picture{file, std::move(image), std::move(plan)};
 }
 
 // Of the names of files: with several pictures the name of the picture comes first.
 std::string prefix_of(const Job& job, const std::string& picture) {
-  if (job.options.images.size() <= 1) return "";
+  if (job.files.size() <= 1) return "";
   return file_name_for(std::filesystem::path(picture).stem().string()) + '.';
 }
 
@@ -136,44 +135,23 @@ Status write_outputs(const Job& job, const std::string& picture,
   return ok();
 }
 
-Json report_json(const Job& job, const Picture& picture, const RunResult& result) {
-  Json json;
-  if (!picture.file.empty()) json["image"] = picture.file;
-  json["ms"] = result.ms;
-  if (job.options.top > 0 && is_classification(result.outputs, job.labels.size())) {
-    const auto top =
-        top_classes(result.outputs[0], static_cast<std::size_t>(job.options.top), job.labels);
-    json["top"] = classes_json(top);
-  }
-  json["outputs"] = Json::array();
-  for (std::size_t i = 0; i < result.outputs.size(); ++i) {
-    json["outputs"].push_back(summary_json(job.session.outputs()[i].name, result.outputs[i]));
-  }
-  return json;
+// What the head says, and the picture with that drawn in where one is wanted.
+Status find_and_draw(const Job& job, const Picture& picture, const std::string& out,
+                     RunResult& result) {
+  MINI_TRY_ASSIGN(result.findings,
+                  find(*job.head, job.options.task, result.outputs, picture.input, picture.image));
+  if (out.empty()) return ok();
+  return write_image(out, draw_findings(picture.image, *result.findings, job.labels));
 }
 
-void print_report(const Job& job, const Picture& picture, const RunResult& result) {
-  if (picture.file.empty()) {
-    std::printf("%.1f ms\n", result.ms);
-  } else {
-    std::printf("%s: %dx%d -> %dx%d, %.1f ms\n", picture.file.c_str(), picture.width,
-                picture.height, picture.input.width, picture.input.height, result.ms);
-  }
-  if (job.options.top > 0 && is_classification(result.outputs, job.labels.size())) {
-    const auto top =
-        top_classes(result.outputs[0], static_cast<std::size_t>(job.options.top), job.labels);
-    std::fputs(print_classes(top).c_str(), stdout);
-  } else {
-    for (std::size_t i = 0; i < result.outputs.size(); ++i) {
-      std::printf("  %s\n", summary_line(job.session.outputs()[i].name, result.outputs[i]).c_str());
-    }
-  }
-  std::fflush(stdout);
+Reporting reporting_of(const Job& job) {
+  return {job.session.outputs(), job.head, job.labels, job.options.task.task, job.options.top};
 }
 
-// `file` may be empty: no picture, everything came from --input.
-Status process(const Job& job, const std::string& file, Progress& progress, Json& results) {
+// The picture at `index`, or, when there are no pictures, what --input gives.
+Status process(const Job& job, std::size_t index, Progress& progress, Json& results) {
   TensorMap inputs = job.given;
+  const std::string file = job.files.empty() ? "" : job.files[index];
   Picture picture;
   if (!file.empty()) {
     MINI_TRY_ASSIGN(picture, load_picture(job, file, inputs));
@@ -184,27 +162,70 @@ Status process(const Job& job, const std::string& file, Progress& progress, Json
   if (job.probe != nullptr) {
     MINI_TRY_ASSIGN(probed, job.probe->run(inputs, prefix_of(job, file)));
   }
+  if (job.options.task.task == Task::kClassify) MINI_TRY(check_scores(result->outputs).at(file));
   if (!job.options.output_folder.empty()) MINI_TRY(write_outputs(job, file, result->outputs));
+  if (job.head) {
+    const std::string out = job.out_files.empty() ? "" : job.out_files[index];
+    MINI_TRY(find_and_draw(job, picture, out, *result).at(file));
+  }
   progress.clear();
   if (job.options.json) {
-    results.push_back(report_json(job, picture, *result));
+    results.push_back(report_json(reporting_of(job), picture, *result));
     results.back().update(probed.json);
   } else {
-    print_report(job, picture, *result);
+    std::fputs(report_text(reporting_of(job), picture, *result).c_str(), stdout);
     std::fputs(probed.text.c_str(), stdout);
+    std::fflush(stdout);
   }
   return probed.verdict;
 }
 
 // Labels for another number of classes are most likely the wrong file, or shifted by one.
 void check_labels(const Job& job) {
-  const std::vector<ValueInfo>& outputs = job.session.outputs();
-  if (job.labels.empty() || outputs.size() != 1 || !outputs[0].dims || outputs[0].dims->size() < 2)
-    return;
-  const std::int64_t classes = (*outputs[0].dims)[1].value;
-  if (classes <= 1 || static_cast<std::size_t>(classes) == job.labels.size()) return;
-  note(format("there are %zu labels, but output '%s' has %lld values", job.labels.size(),
-              outputs[0].name.c_str(), static_cast<long long>(classes)));
+  if (job.options.labels.empty()) return;
+  std::size_t classes = job.head ? job.head->classes : 0;
+  const ValueInfo& output = job.session.outputs()[0];
+  if (!job.head && job.session.outputs().size() == 1 && output.dims && output.dims->size() >= 2) {
+    classes = static_cast<std::size_t>(std::max<std::int64_t>(0, (*output.dims)[1].value));
+  }
+  if (classes <= 1 || classes == job.labels.size()) return;
+  note(format("there are %zu labels, but output '%s' has %zu %s", job.labels.size(),
+              output.name.c_str(), classes, job.head ? "classes" : "values"));
+}
+
+// Names from the command line, else from the model, else those of the head.
+Status choose_labels(Job& job) {
+  job.labels = labels_of(job.session.model().metadata);
+  if (!job.options.labels.empty()) {
+    MINI_TRY_ASSIGN(job.labels, read_labels(job.options.labels));
+  }
+  return ok();
+}
+
+// The head, what it expects of pictures, and where drawn ones go.
+Status prepare_pictures(Job& job) {
+  const Options& options = job.options;
+  MINI_TRY_ASSIGN(job.files, expand_folders(options.images));
+  MINI_TRY(choose_picture_input(job));
+  TaskOptions task = options.task;
+  if (options.top == 0 && task.task == Task::kAuto) task.task = Task::kNone;
+  Status why_not;
+  Result<std::optional<Head>> head = [&] {
+    const Progress progress("looking at the outputs of " + options.model);
+    return choose_head(task, job.session, *job.picture, job.shapes, job.given, job.pixels,
+                       job.labels.size(), &why_not);
+  }();
+  if (!head.ok()) return head.status();
+  job.head = *std::move(head);
+  if (job.head) {
+    job.pixels = with_defaults(job.pixels, job.head->pixels);
+    if (job.labels.empty()) job.labels = job.head->labels;
+    if (!job.head->note.empty()) note(job.head->note);
+  }
+  if (options.task.out.empty()) return ok();
+  if (!job.head) return std::move(why_not).at("--out " + options.task.out);
+  MINI_TRY_ASSIGN(job.out_files, files_for(options.task.out, options.images, job.files));
+  return ok();
 }
 
 Status prepare(Job& job) {
@@ -213,42 +234,48 @@ Status prepare(Job& job) {
   MINI_TRY_ASSIGN(job.shapes, parse_shapes(options.shapes, job.session.inputs()));
   MINI_TRY_ASSIGN(job.given,
                   read_inputs(options.inputs, job.session.inputs(), job.shapes, job.pixels));
-  if (!options.images.empty()) MINI_TRY(choose_picture_input(job));
+  MINI_TRY(choose_labels(job));
+  if (!options.images.empty()) MINI_TRY(prepare_pictures(job));
+  check_labels(job);
   if (options.probe.any()) {
     MINI_TRY_ASSIGN(job.probe, Probe::make(options.model, options.session, options.probe,
                                            options.output_folder));
   }
-  MINI_TRY(check_all_given(job));
-  job.labels = labels_of(job.session.model().metadata);
-  if (!options.labels.empty()) {
-    MINI_TRY_ASSIGN(job.labels, read_labels(options.labels));
-    check_labels(job);
+  return check_all_given(job);
+}
+
+void print_results(const Job& job, double load_ms, double per_second, const Json& results) {
+  if (!job.options.json) {
+    if (job.files.size() > 1)
+      std::printf("%zu pictures, %.1f images/s\n", job.files.size(), per_second);
+    return;
   }
-  return ok();
+  Json json = {{"model", job.options.model},
+               {"isa", isa_name()},
+               {"threads", job.session.threads()},
+               {"load_ms", load_ms}};
+  if (!job.files.empty()) json["images_per_second"] = per_second;
+  json["results"] = results;
+  std::printf("%s\n", dump(json).c_str());
 }
 
 int run_images(const Job& job, double load_ms) {
-  const std::vector<std::string> none = {""};
-  const std::vector<std::string>& files = job.options.images.empty() ? none : job.options.images;
+  const std::size_t count = std::max<std::size_t>(1, job.files.size());
   int exit_code = kExitOk;
   Json results = Json::array();
+  const double start = now_seconds();
   {
-    Progress progress("", files.size());
-    for (const std::string& file : files) {
+    Progress progress("", count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::string file = job.files.empty() ? "" : job.files[i];
       progress.next(job.options.session.tune ? "tuning, running " + file : file);
-      const Status status = guarded([&] { return process(job, file, progress, results); });
+      const Status status = guarded([&] { return process(job, i, progress, results); });
       progress.clear();
       if (!status.ok()) exit_code = fail(status);
     }
   }
-  if (job.options.json) {
-    const Json json = {{"model", job.options.model},
-                       {"isa", isa_name()},
-                       {"threads", job.session.threads()},
-                       {"load_ms", load_ms},
-                       {"results", results}};
-    std::printf("%s\n", dump(json).c_str());
-  }
+  const double seconds = std::max(now_seconds() - start, 1e-9);
+  print_results(job, load_ms, static_cast<double>(count) / seconds, results);
   return exit_code;
 }
 
@@ -256,6 +283,8 @@ int run(const Options& options) {
   if (!options.probe.dump.empty() && options.output_folder.empty()) {
     return usage_error("--dump needs --output DIR, the folder for the values");
   }
+  const std::string wrong = misuse(options.task, options.images);
+  if (!wrong.empty()) return usage_error(wrong);
   SessionOptions session_options = options.session;
   session_options.log = note;
   const double start = now_seconds();
@@ -266,7 +295,7 @@ int run(const Options& options) {
   if (!session.ok()) return fail(session.status());
   const double load_ms = (now_seconds() - start) * 1e3;
   Job job{.options = options, .session = *session, .pixels = options.pixels};
-  const Status status = prepare(job);
+  const Status status = guarded([&] { return prepare(job); });
   if (!status.ok()) return fail(status);
   return run_images(job, load_ms);
 }
@@ -277,7 +306,7 @@ void add_run_command(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("run", "run a model on pictures or other data");
   command->add_option("MODEL", options->model, "an .onnx file")->required();
-  command->add_option("IMAGE", options->images, "JPEG or PNG files, one after the other");
+  command->add_option("IMAGE", options->images, "JPEG or PNG files, or folders of them");
   add_input_option(*command, options->inputs);
   add_shape_option(*command, options->shapes);
   add_pixel_options(*command, options->pixels);
@@ -292,12 +321,14 @@ void add_run_command(CLI::App& app, Action& action) {
       ->add_option("--output", options->output_folder, "write each output as .npy into this folder")
       ->type_name("DIR");
   add_probe_options(*command, options->probe);
+  add_task_options(*command, options->task);
   add_threads_option(*command, options->session.threads);
   add_tune_options(*command, options->session);
   command->add_flag("--json", options->json, "the results as JSON");
   command->footer(
       "Examples:\n"
       "  mini-infer run squeezenet.onnx cat.jpg --preset imagenet --labels imagenet.txt\n"
+      "  mini-infer run yolox.onnx street.jpg --labels coco.names --out boxes.png\n"
       "  mini-infer run vad.onnx --input audio.npy --input sr=16000 --output results");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }

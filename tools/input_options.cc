@@ -83,10 +83,13 @@ void add_pixel_options(CLI::App& command, PixelOptions& options) {
   add_choice<std::optional<Layout>, Layout>(command, "--layout", options.layout,
                                             {{"nchw", Layout::kNchw}, {"nhwc", Layout::kNhwc}},
                                             "order of the axes; found out from the model's shape");
-  add_choice<Fit, Fit>(
+  add_choice<std::optional<Fit>, Fit>(
       command, "--resize", options.fit,
-      {{"stretch", Fit::kStretch}, {"crop", Fit::kCrop}, {"letterbox", Fit::kLetterbox}},
-      "stretch (default), crop the centre, or letterbox on grey");
+      {{"stretch", Fit::kStretch},
+       {"crop", Fit::kCrop},
+       {"letterbox", Fit::kLetterbox},
+       {"corner", Fit::kCorner}},
+      "stretch (default), crop the centre, letterbox on grey, or the same in the top left corner");
 }
 
 void use_metadata(const std::map<std::string, std::string>& metadata, PixelOptions& options) {

@@ -94,7 +94,21 @@ std::optional<Layout> find_layout(const std::vector<std::int64_t>& dims) {
   return {};
 }
 
-int open_extent(int own) { return own < 32 ? own : own / 32 * 32; }
+struct Size {
+  std::int64_t width, height;
+};
+// For an input that leaves both open.
+Size open_size(const PixelOptions& options, const Image& image) {
+  if (options.open_side > 0) return {options.open_side, options.open_side};
+  const int longer = std::max(image.width, image.height);
+  const bool shrink = options.most_side > 0 && longer > options.most_side;
+  const double factor = shrink ? static_cast<double>(options.most_side) / longer : 1;
+  const auto extent = [&](int own) -> std::int64_t {
+    const int side = std::max(1, static_cast<int>(own * factor));
+    return side < 32 ? side : side / 32 * 32;
+  };
+  return {extent(image.width), extent(image.height)};
+}
 
 Status set_normalization(const PixelOptions& options, PictureInput& picture) {
   const bool integers = !is_float(picture.dtype);
@@ -165,7 +179,8 @@ bool takes_pictures(const ValueInfo& input, const std::optional<Layout>& layout)
 
 Result<PictureInput> plan_picture(const ValueInfo& input, const std::optional<Shape>& shape,
                                   const PixelOptions& options, const Image& image) {
-  PictureInput picture{.name = input.name, .dtype = input.dtype, .fit = options.fit};
+  PictureInput picture{
+      .name = input.name, .dtype = input.dtype, .fit = options.fit.value_or(Fit::kStretch)};
   const std::vector<std::int64_t> dims = extents(input, shape);
   const std::optional<Layout> layout = options.layout ? options.layout : find_layout(dims);
   if (!is_picture_type(input.dtype) || (dims.size() != 3 && dims.size() != 4) || !layout) {
@@ -191,8 +206,9 @@ Result<PictureInput> plan_picture(const ValueInfo& input, const std::optional<Sh
                          "--input %s=FILE",
                          input.name.c_str(), static_cast<long long>(dims[0]), input.name.c_str()));
   }
-  const std::int64_t width = dims[axes.width] < 0 ? open_extent(image.width) : dims[axes.width];
-  const std::int64_t height = dims[axes.height] < 0 ? open_extent(image.height) : dims[axes.height];
+  const Size open = open_size(options, image);
+  const std::int64_t width = dims[axes.width] < 0 ? open.width : dims[axes.width];
+  const std::int64_t height = dims[axes.height] < 0 ? open.height : dims[axes.height];
   MINI_TRY(check_image_size(width, height).at("input '" + input.name + "'"));
   const bool gray = options.color == Color::kGray;
   picture.channels = static_cast<int>(channels > 0 ? channels : gray ? 1 : 3);
@@ -200,6 +216,28 @@ Result<PictureInput> plan_picture(const ValueInfo& input, const std::optional<Sh
   picture.height = static_cast<int>(height);
   MINI_TRY(set_normalization(options, picture));
   return picture;
+}
+
+PixelOptions with_defaults(PixelOptions user, const PixelOptions& family) {
+  const bool says_numbers =
+      !user.preset.empty() || !user.scale.empty() || !user.mean.empty() || !user.std.empty();
+  if (!says_numbers) {
+    user.preset = family.preset;
+    user.scale = family.scale;
+    user.mean = family.mean;
+    user.std = family.std;
+  }
+  // A preset of the user's brings its own order of colours.
+  if (!user.color && (!says_numbers || user.preset.empty())) user.color = family.color;
+  if (!user.layout) user.layout = family.layout;
+  if (!user.fit) user.fit = family.fit;
+  user.open_side = family.open_side;
+  user.most_side = family.most_side;
+  return user;
+}
+
+Placement placement_of(const PictureInput& input, const Image& image) {
+  return place(image.width, image.height, input.width, input.height, input.fit);
 }
 
 Result<Tensor> make_tensor(const Image& image, const PictureInput& input) {

@@ -21,7 +21,11 @@ struct PixelOptions {
   std::vector<double> scale, mean, std;  // one value, or one for each channel in the model's order
   std::optional<Color> color;
   std::optional<Layout> layout;
-  Fit fit = Fit::kStretch;
+  std::optional<Fit> fit;
+  // For inputs that leave width and height open: the side of a square; 0 for the picture's own
+  // sides, of which the longer one is at most `most_side` (0: any).
+  int open_side = 0;
+  int most_side = 0;
 };
 
 // x[c] = (pixel[c] * scale[c] - mean[c]) / std[c]
@@ -53,10 +57,15 @@ std::vector<std::string> preset_names();
 bool takes_pictures(const ValueInfo& input, const std::optional<Layout>& layout);
 
 // Decides how `image` becomes `input`. `shape` overrides the declared one where --shape gave it.
-// Where width and height are open the picture's own are taken, rounded down to multiples of 32 that
-// most networks need.
+// Where width and height are open and `options` name no size, the picture's own are taken, rounded
+// down to multiples of 32 that most networks need.
 Result<PictureInput> plan_picture(const ValueInfo& input, const std::optional<Shape>& shape,
                                   const PixelOptions& options, const Image& image);
+// What the user left open is filled in by what a family of networks is known to expect. Whoever
+// says anything about numbers (--preset, --scale, --mean, --std) says all about them.
+PixelOptions with_defaults(PixelOptions user, const PixelOptions& family);
+// How `image` lies in the input's picture.
+Placement placement_of(const PictureInput& input, const Image& image);
 Result<Tensor> make_tensor(const Image& image, const PictureInput& input);
 
 }  // namespace mini_infer::tools

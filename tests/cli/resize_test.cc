@@ -61,6 +61,34 @@ TEST(Resize, LetterboxKeepsProportionsOnGrey) {
   EXPECT_EQ(out.at(15, 22)[0], 114);
 }
 
+TEST(Resize, CornerLeavesGreyAtTheRightAndBelow) {
+  Image white(40, 20);
+  std::fill(white.pixels.begin(), white.pixels.end(), 255);
+  const Image out = fit(white, 30, 30, Fit::kCorner);  // 30 x 15 at the top
+  EXPECT_EQ(out.at(0, 0)[0], 255);
+  EXPECT_EQ(out.at(29, 14)[0], 255);
+  EXPECT_EQ(out.at(0, 15)[0], 114);
+}
+
+// Both corners of the part of the picture that is used are found again, whatever was rounded.
+TEST(Resize, PlacementLeadsBackExactly) {
+  for (const Fit how : {Fit::kStretch, Fit::kLetterbox, Fit::kCorner}) {
+    const Placement p = place(1077, 613, 416, 320, how);
+    const auto [left, top, width, height] = p.target;
+    EXPECT_EQ(p.x_in_source(left), 0);
+    EXPECT_EQ(p.y_in_source(top), 0);
+    EXPECT_EQ(p.x_in_source(left + width), 1077);
+    EXPECT_EQ(p.y_in_source(top + height), 613);
+  }
+  const Placement letterbox = place(1077, 613, 416, 320, Fit::kLetterbox);
+  EXPECT_EQ(letterbox.target.height, 237);  // 613 * 416 / 1077 = 236.8
+  EXPECT_EQ(letterbox.target.top, 41);
+  const Placement crop = place(400, 200, 50, 50, Fit::kCrop);
+  EXPECT_EQ(crop.x_in_source(0), 100);
+  EXPECT_EQ(crop.x_in_source(50), 300);
+  EXPECT_EQ(crop.y_in_source(25), 100);
+}
+
 TEST(Resize, CropTakesTheCentre) {
   Image image(40, 20);
   for (int y = 0; y < 20; ++y) {

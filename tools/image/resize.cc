@@ -73,14 +73,6 @@ Image resize_columns(const Image& image, int height) {
   return out;
 }
 
-Image crop(const Image& image, int left, int top, int width, int height) {
-  Image out(width, height);
-  for (int y = 0; y < height; ++y) {
-    std::memcpy(out.at(0, y), image.at(left, top + y), static_cast<std::size_t>(width) * 3);
-  }
-  return out;
-}
-
 // side * factor, rounded, within 1 .. limit
 int scaled(int side, double factor, int limit) {
   return std::clamp(static_cast<int>(std::lround(side * factor)), 1, limit);
@@ -97,30 +89,47 @@ Image resize(const Image& image, int width, int height) {
   return narrow.height == height ? narrow : resize_columns(narrow, height);
 }
 
-Image fit(const Image& image, int width, int height, Fit how) {
-  const double fx = static_cast<double>(width) / image.width;
-  const double fy = static_cast<double>(height) / image.height;
+Image crop(const Image& image, const Placement::Area& area) {
+  Image out(area.width, area.height);
+  for (int y = 0; y < area.height; ++y) {
+    std::memcpy(out.at(0, y), image.at(area.left, area.top + y),
+                static_cast<std::size_t>(area.width) * 3);
+  }
+  return out;
+}
+
+Placement place(int image_width, int image_height, int width, int height, Fit how) {
+  const double fx = static_cast<double>(width) / image_width;
+  const double fy = static_cast<double>(height) / image_height;
+  Placement placement = {{0, 0, image_width, image_height}, {0, 0, width, height}};
   if (how == Fit::kCrop) {
     const double factor = std::max(fx, fy);
-    const int w = scaled(width, 1 / factor, image.width);
-    const int h = scaled(height, 1 / factor, image.height);
-    const Image part = crop(image, (image.width - w) / 2, (image.height - h) / 2, w, h);
-    return resize(part, width, height);
-  }
-  if (how == Fit::kLetterbox) {
-    constexpr std::uint8_t kGrey = 114;
+    const int w = scaled(width, 1 / factor, image_width);
+    const int h = scaled(height, 1 / factor, image_height);
+    placement.source = {(image_width - w) / 2, (image_height - h) / 2, w, h};
+  } else if (how != Fit::kStretch) {
     const double factor = std::min(fx, fy);
-    const Image small =
-        resize(image, scaled(image.width, factor, width), scaled(image.height, factor, height));
-    Image out(width, height);
-    std::fill(out.pixels.begin(), out.pixels.end(), kGrey);
-    const int left = (width - small.width) / 2, top = (height - small.height) / 2;
-    for (int y = 0; y < small.height; ++y) {
-      std::memcpy(out.at(left, top + y), small.at(0, y), static_cast<std::size_t>(small.width) * 3);
-    }
-    return out;
+    const int w = scaled(image_width, factor, width);
+    const int h = scaled(image_height, factor, height);
+    const bool centred = how == Fit::kLetterbox;
+    placement.target = {centred ? (width - w) / 2 : 0, centred ? (height - h) / 2 : 0, w, h};
   }
-  return resize(image, width, height);
+  return placement;
+}
+
+Image fit(const Image& image, int width, int height, Fit how) {
+  const auto [source, target] = place(image.width, image.height, width, height, how);
+  const bool whole = source.width == image.width && source.height == image.height;
+  Image small = resize(whole ? image : crop(image, source), target.width, target.height);
+  if (target.width == width && target.height == height) return small;
+  constexpr std::uint8_t kGrey = 114;
+  Image out(width, height);
+  std::fill(out.pixels.begin(), out.pixels.end(), kGrey);
+  for (int y = 0; y < small.height; ++y) {
+    std::memcpy(out.at(target.left, target.top + y), small.at(0, y),
+                static_cast<std::size_t>(small.width) * 3);
+  }
+  return out;
 }
 
 }  // namespace mini_infer::tools

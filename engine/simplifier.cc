@@ -4,6 +4,7 @@
 
 #include "engine/node_runner.h"
 #include "graph/ir/text.h"
+#include "graph/passes/raise_opset.h"
 #include "kernels/op_registry.h"
 
 namespace mini_infer {
@@ -12,7 +13,10 @@ namespace {
 // Constants may grow by this many bytes in all.
 constexpr std::size_t kFoldBudget = std::size_t{256} << 20;
 
-// The operators that may stand in a file: passes ask for mini-infer's own before they use them.
+// Older ones are executed by few, and old.
+constexpr int kOldestOpset = 7;
+
+// Passes ask for mini-infer's own operators before they use them.
 class FileOperators : public OpLookup {
  public:
   const OpDef* find(std::string_view domain, std::string_view type, int opset) const override {
@@ -133,7 +137,29 @@ void keep_declared(Graph& graph, const std::map<std::string, Value>& declared) {
   }
 }
 
+// Shapes are inferred before, and the old graph is kept where nobody asked for another opset.
+Status change_opset(Graph& graph, const SimplifyOptions& options) {
+  const int newest = newest_opset(graph);
+  if (options.opset > 0 && newest > options.opset) {
+    return error(Code::kInvalidArgument, "--opset ", options.opset, ": the model is in opset ",
+                 newest, "; it can only be raised");
+  }
+  const int opset = std::max({options.opset, newest, kOldestOpset});
+  Graph raised = graph;
+  MINI_TRY(infer_shapes(raised, file_operators()));
+  const Status status = raise_opset(raised, opset);
+  if (status.ok()) graph = std::move(raised);
+  if (status.ok() || options.opset > 0) return status;
+  if (options.log) options.log("stays in its opset: " + status.message());
+  return ok();
+}
+
 }  // namespace
+
+const OpLookup& file_operators() {
+  static const FileOperators operators;
+  return operators;
+}
 
 Result<std::vector<PassReport>> simplify(ImportedModel& model, const SimplifyOptions& options) {
   Graph& graph = model.graph;
@@ -142,39 +168,33 @@ Result<std::vector<PassReport>> simplify(ImportedModel& model, const SimplifyOpt
   std::map<std::string, Value> declared;
   for (const GraphOutput& out : graph.outputs()) declared[out.name] = graph.value(out.value);
 
-  const FileOperators operators;
+  MINI_TRY(change_opset(graph, options));
+  model.info.opsets[""] = graph.opset();
   const std::size_t memory = std::max(std::size_t{768} << 20, 32 * model.info.file_bytes);
   NodeEvaluator evaluator(op_registry(), {}, memory);
-  PassContext context{.ops = operators,
+  PassContext context{.ops = file_operators(),
                       .evaluator = evaluator,
                       .log = options.log,
                       .fold_budget = kFoldBudget,
                       .largest_folded = options.largest_constant,
                       .for_file = true};
+  PassOptions pass_options{.disabled = options.skip};
+  if (!options.target.empty()) {
+    const std::vector<std::string> outside = passes_outside(options.target);
+    pass_options.disabled.insert(pass_options.disabled.end(), outside.begin(), outside.end());
+  }
   MINI_TRY_ASSIGN(std::vector<PassReport> reports,
-                  run_passes(graph, PassStage::kSimplify, context, {.disabled = options.skip}));
+                  run_passes(graph, PassStage::kSimplify, context, pass_options));
+  if (!options.target.empty()) {
+    MINI_TRY_ASSIGN(const int replaced, restrict_operators(graph, options.target, context));
+    // What became constant is folded.
+    if (replaced > 0) {
+      MINI_TRY_ASSIGN(reports, run_passes(graph, PassStage::kSimplify, context, pass_options));
+    }
+  }
   if (!options.keep_unused_inputs) remove_unused_inputs(graph);
   keep_declared(graph, declared);
   return reports;
-}
-
-std::map<std::string, int> count_operators(const Graph& graph) {
-  std::map<std::string, int> counts;
-  for (const NodeId id : graph.order()) {
-    const Node& node = graph.node(id);
-    ++counts[node.domain.empty() ? node.op_type : node.domain + "." + node.op_type];
-    const auto add = [&](const GraphPtr& inner) {
-      if (inner == nullptr) return;
-      for (const auto& [type, count] : count_operators(*inner)) counts[type] += count;
-    };
-    for (const auto& [name, attribute] : node.attributes) {
-      if (const auto* one = std::get_if<GraphPtr>(&attribute)) add(*one);
-      if (const auto* many = std::get_if<std::vector<GraphPtr>>(&attribute)) {
-        for (const GraphPtr& each : *many) add(each);
-      }
-    }
-  }
-  return counts;
 }
 
 }  // namespace mini_infer

@@ -1,12 +1,15 @@
 // mini-infer simplify: a model without what exporters leave behind, as a standard ONNX file.
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <set>
 
 #include "engine/simplifier.h"
 #include "graph/onnx/exporter.h"
+#include "graph/passes/raise_opset.h"
 #include "kernels/op_registry.h"
 #include "tools/commands.h"
 #include "tools/common.h"
@@ -22,6 +25,7 @@ namespace {
 struct Options {
   std::string input, output;
   std::vector<std::string> shapes;
+  std::string target;  // the operators, or a file that lists them
   SimplifyOptions simplify;
   ExportOptions write;
   int runs = 1;
@@ -106,21 +110,62 @@ Result<ShapeMap> shapes_for(const Options& options, const Graph& graph) {
   return parse_shapes(options.shapes, inputs);
 }
 
+// Names with commas or white space between; a file holds them, if there is one of that name.
+Result<OperatorSet> parse_operators(const std::string& text) {
+  OperatorSet known, set;
+  for (const OperatorInfo& info : supported_operators()) {
+    if (info.domain.empty()) known.insert(info.type);
+  }
+  std::string list = text;
+  std::error_code error;
+  if (std::filesystem::is_regular_file(text, error)) {
+    MINI_TRY_ASSIGN(const std::vector<std::byte> bytes, read_bytes(text));
+    list.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+  std::replace_if(
+      list.begin(), list.end(), [](char c) { return std::isspace(static_cast<unsigned char>(c)); },
+      ',');
+  for (const std::string_view name : split(list, ',')) {
+    if (name.empty()) continue;
+    if (!known.contains(name)) {
+      return Status(Code::kInvalidArgument, "--target-ops: there is no operator or file '" +
+                                                printable(name) + "'; see mini-infer ops");
+    }
+    set.emplace(name);
+  }
+  return set;
+}
+
+// Operators of the result that are not among the target's.
+std::string outside(const OperatorSet& target, const Counts& counts) {
+  std::string text;
+  for (const auto& [type, count] : counts) {
+    if (target.contains(type)) continue;
+    text += format("%s%s (%d)", text.empty() ? "" : ", ", printable(type).c_str(), count);
+  }
+  return text;
+}
+
 Status work(Options& options, Report& report) {
   Progress progress("reading " + options.input, 4);
-  options.simplify.log = [](const std::string&) {};
+  std::vector<std::string> notes;
+  options.simplify.log = [&](const std::string& line) { notes.push_back(line); };
   MINI_TRY_ASSIGN(ImportedModel model, import_file(options.input));
   MINI_TRY_ASSIGN(const ShapeMap shapes, shapes_for(options, model.graph));
   options.simplify.shapes = shapes;
   report.before = model.info.op_counts;
   report.bytes_before = model.info.file_bytes;
+  if (!options.target.empty()) {
+    MINI_TRY_ASSIGN(options.simplify.target, parse_operators(options.target));
+  }
   progress.next("simplifying " + options.input);
   MINI_TRY_ASSIGN(report.passes, simplify(model, options.simplify));
-  report.after = count_operators(model.graph);
   progress.next("writing " + options.output);
   options.write.ops = &op_registry();
   MINI_TRY_ASSIGN(StagedModel staged, stage_model(model, options.output, options.write));
   report.bytes_after = staged.bytes();
+  MINI_TRY_ASSIGN(const ImportedModel written, import_file(staged.path()));
+  report.after = written.info.op_counts;
   progress.next("checking " + options.output);
   MINI_TRY_ASSIGN(report.check, check_models(options.input, staged.path(), shapes, options.runs));
   progress.clear();
@@ -128,6 +173,7 @@ Status work(Options& options, Report& report) {
     return {Code::kInternal, "the simplified model gives other results, nothing was written: " +
                                  report.check.problem};
   }
+  for (const std::string& line : notes) note(printable(line));
   for (const std::string& line : model.header.dropped) note("not kept: " + printable(line));
   return staged.commit();
 }
@@ -140,6 +186,9 @@ int run(Options options) {
   if (!report.check.skipped.empty()) {
     note("not checked, the original does not run on random inputs: " + report.check.skipped);
   }
+  const OperatorSet& target = options.simplify.target;
+  const std::string left = target.empty() ? "" : outside(target, report.after);
+  if (!left.empty()) note("operators outside of --target-ops remain: " + left);
   if (options.json) {
     std::printf("%s\n", dump(report_json(options, report)).c_str());
   } else {
@@ -181,6 +230,7 @@ void add_bytes_option(CLI::App& command, const char* name, std::size_t& target, 
 }
 
 void add_options(CLI::App& command, Options& options) {
+  constexpr int kMostRuns = 1000, kOldest = 7;
   command.add_option("IN", options.input, "an .onnx file")->required();
   command.add_option("OUT", options.output, "the file to write, which may be IN")->required();
   add_shape_option(command, options.shapes);
@@ -195,10 +245,16 @@ void add_options(CLI::App& command, Options& options) {
   command.add_option("--unused-output", options.simplify.unused_outputs, "drop an output")
       ->type_name("NAME")
       ->allow_extra_args(false);
+  command
+      .add_option("--target-ops", options.target,
+                  "use these operators alone where that is possible: Conv,Relu,... or a file")
+      ->type_name("FILE|LIST");
+  command.add_option("--opset", options.simplify.opset, "raise the model's opset first")
+      ->type_name("N")
+      ->check(CLI::Range(kOldest, kNewestRaised));
   add_bytes_option(command, "--external-data", options.write.external_threshold,
                    "put tensors of SIZE bytes and more into OUT.data (else as in IN)",
                    [&] { options.write.external_data = ExportOptions::ExternalData::kAlways; });
-  constexpr int kMostRuns = 1000;
   command
       .add_option("--check", options.runs,
                   "compare with the original on so many random inputs, 0 = not")

@@ -345,5 +345,45 @@ TEST(FuseDepthToSpace, KeepsOtherShuffles) {
   EXPECT_EQ(run_pass(old.graph(), fuse_depth_to_space), 0);
 }
 
+// --- fold_prelu_slope
+
+TEST(FoldPreluSlope, MakesTheSlopeOneOfChannels) {
+  GraphBuilder b;
+  const ValueId x = b.input({Dim("N"), 6, 8, 8});
+  b.output(b.node("PRelu", {x, b.weights({6})}, {}, SymShape{Dim("N"), 6, 8, 8}));
+  EXPECT_EQ(run_pass(b.graph(), fold_prelu_slope), 1);
+  EXPECT_EQ(b.graph().constant(output_node(b.graph()).inputs[1])->shape().str(), "[6,1,1]");
+  EXPECT_EQ(run_pass(b.graph(), fold_prelu_slope), 0);
+}
+
+TEST(FoldPreluSlope, KeepsSlopesThatBroadcast) {
+  GraphBuilder b;
+  const ValueId x = b.input({2, 8, 8, 8}), open = b.input({2, 8, 4, Dim("W")});
+  b.output(b.node("PRelu", {x, b.weights({8})}));
+  b.output(b.node("PRelu", {x, b.weights({1})}));
+  b.output(b.node("PRelu", {x, b.weights({8, 1, 1})}));
+  b.output(b.node("PRelu", {open, b.weights({8})}));
+  EXPECT_EQ(run_pass(b.graph(), fold_prelu_slope), 0);
+}
+
+// --- fuse_focus without Focus
+
+TEST(FuseFocusForFiles, GivesTheConvolutionItsChannelsInAnotherOrder) {
+  GraphBuilder b(11);
+  const ValueId x = b.input({1, 3, 8, 8});
+  std::vector<ValueId> quarters;
+  for (const std::int64_t column : {0, 1}) {
+    for (const std::int64_t row : {0, 1}) {
+      quarters.push_back(b.node("Slice", {x, b.ints({row, column}), b.ints({9999, 9999}),
+                                          b.ints({2, 3}), b.ints({2, 2})}));
+    }
+  }
+  const ValueId focus = b.node("Concat", quarters, {{"axis", kOne}});
+  b.output(b.node("Conv", {focus, b.weights({5, 12, 1, 1}, 0.01)}));
+  const Graph before = b.graph();
+  EXPECT_EQ(run_stage(b.graph(), PassStage::kSimplify).empty(), false);
+  expect_same_results(before, b.graph(), {{1, 3, 8, 8}});
+}
+
 }  // namespace
 }  // namespace mini_infer

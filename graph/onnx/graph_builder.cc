@@ -300,6 +300,7 @@ void GraphBuilder::add_node(const pb::NodeProto& proto, const std::string& name,
   }
   Node node{.name = name, .domain = domain, .op_type = proto.op_type()};
   node.opset = opset_of(domain, scope);
+  if (!proto.doc_string().empty()) state_.header.node_docs[name] = proto.doc_string();
   node.inputs = read_inputs(proto, node, scope);
   Collected collected = read_attributes(proto, node, scope);
   node.attributes = std::move(collected.attributes);
@@ -371,6 +372,9 @@ void GraphBuilder::read_attribute(const pb::AttributeProto& proto, const Node& n
     state_.problems.add(std::move(value).status().at(cat(node.str(), ": attribute '", name, "'")));
   } else if (*value) {
     collected.attributes[name] = std::move(**value);
+  } else {
+    state_.header.dropped.push_back(
+        cat(node.str(), ": attribute '", name, "', which is a type or a kind unknown"));
   }
 }
 

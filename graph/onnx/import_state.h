@@ -11,6 +11,7 @@
 
 #include "graph/ir/graph.h"
 #include "graph/ir/op_def.h"
+#include "graph/onnx/importer.h"
 #include "graph/onnx/proto.h"
 #include "graph/onnx/tensor_store.h"
 
@@ -72,6 +73,7 @@ struct ImportState {
   Notes notes;
   Problems problems;
   ModelInfo info;
+  ModelHeader header;
   std::map<FunctionKey, Function> functions;
   std::vector<FunctionKey> calls;  // that are being inlined, the outermost first
   std::size_t inlined_nodes = 0;

@@ -51,6 +51,15 @@ void read_header(const pb::ModelProto& model, ImportState& state, OpsetVersions&
   for (const pb::StringStringEntryProto& entry : model.metadata_props()) {
     info.metadata[entry.key()] = entry.value();
   }
+  state.header = {.producer_name = model.producer_name(),
+                  .producer_version = model.producer_version(),
+                  .domain = model.domain(),
+                  .doc = model.doc_string(),
+                  .graph_doc = model.graph().doc_string(),
+                  .model_version = model.model_version()};
+  if (model.graph().quantization_annotation_size() > 0) {
+    state.header.dropped.push_back("quantization_annotation");
+  }
   if (!model.has_ir_version()) {
     state.notes.add("ir_version", "the model has no ir_version");
   } else if (info.ir_version < kOldestIrVersion) {
@@ -110,7 +119,8 @@ Result<ImportedModel> import_model(std::span<const std::byte> bytes, TensorStore
   MINI_TRY(state.problems.status());
   MINI_TRY(graph.verify());
   state.info.file_bytes = bytes.size() + tensors.external_bytes();
-  return ImportedModel{std::move(graph), std::move(state.info)};
+  state.header.external_data = tensors.external_bytes() > 0;
+  return ImportedModel{std::move(graph), std::move(state.info), std::move(state.header)};
 }
 
 }  // namespace

@@ -4,13 +4,25 @@
 #include <mini_infer/session.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "graph/ir/graph.h"
 #include "graph/ir/op_def.h"
 
 namespace mini_infer {
+
+// What a file says of itself that a Graph has no place for, kept for writing it again.
+struct ModelHeader {
+  std::string producer_name, producer_version, domain, doc, graph_doc;
+  std::int64_t model_version = 0;
+  std::map<std::string, std::string> node_docs;  // by the names of nodes, of subgraphs too
+  bool external_data = false;                    // some tensors lie in files of their own
+  std::vector<std::string> dropped;              // what is not kept, a line each
+};
 
 struct ImportedModel {
   // Inputs that the model gives an initialiser for are constants of the graph, not inputs. Nodes of
@@ -18,6 +30,7 @@ struct ImportedModel {
   // bodies, Constant nodes by constants.
   Graph graph;
   ModelInfo info;
+  ModelHeader header = {};
 };
 
 // Reads a model; big constants share the mapped file. Problems of the model come all together in

@@ -58,6 +58,22 @@ Result<ValueType> read_type(const pb::ValueInfoProto& info) {
   return type;
 }
 
+void write_type(const ValueType& type, const std::function<bool(const std::string&)>& names,
+                pb::TypeProto& proto) {
+  pb::TypeProto::Tensor& tensor = *proto.mutable_tensor_type();
+  tensor.set_elem_type(static_cast<int>(type.dtype));
+  if (!type.shape) return;
+  pb::TensorShapeProto& shape = *tensor.mutable_shape();  // present for a scalar, too
+  for (const Dim& dim : *type.shape) {
+    pb::TensorShapeProto::Dimension& added = *shape.add_dim();
+    if (dim.known()) {
+      added.set_dim_value(dim.value());
+    } else if (!dim.made_up() && names(dim.symbol())) {
+      added.set_dim_param(dim.symbol());
+    }
+  }
+}
+
 bool compatible(const ValueType& a, const ValueType& b) {
   if (a.dtype != DType::kUndefined && b.dtype != DType::kUndefined && a.dtype != b.dtype) {
     return false;

@@ -1,6 +1,5 @@
 #include "graph/onnx/wire.h"
 
-#include <algorithm>
 #include <limits>
 
 #include "graph/ir/text.h"
@@ -37,9 +36,8 @@ constexpr Child kChildren[] = {
     {Message::kSparseTensor, 1, Message::kTensor},
     {Message::kSparseTensor, 2, Message::kTensor},
 };
-// Training information and the documentation of each node are of no use here.
-constexpr std::pair<Message, std::uint32_t> kDropped[] = {
-    {Message::kModel, 20}, {Message::kNode, 6}, {Message::kGraph, 10}};
+// Training information is of no use here.
+constexpr std::uint32_t kTrainingInfo = 20;
 
 // Fields of TensorProto.
 constexpr std::uint32_t kDataType = 2, kSegment = 3, kFloatData = 4, kRawData = 9, kDoubleData = 10;
@@ -61,8 +59,7 @@ void put_tag(std::string& out, std::uint32_t field, WireType type) {
 }
 
 void put_bytes(std::string& out, std::uint32_t field, const std::string& bytes) {
-  put_tag(out, field, WireType::kBytes);
-  put_varint(out, bytes.size());
+  out += wire_prefix(field, bytes.size());
   out += bytes;
 }
 
@@ -81,10 +78,7 @@ class Cutter {
     while (true) {
       MINI_TRY_ASSIGN(const std::optional<WireField> field, reader.next());
       if (!field) return out;
-      if (std::find(std::begin(kDropped), std::end(kDropped), std::pair(kind, field->number)) !=
-          std::end(kDropped)) {
-        continue;
-      }
+      if (kind == Message::kModel && field->number == kTrainingInfo) continue;
       const Child* child = find_child(kind, field->number);
       if (child == nullptr || field->type != WireType::kBytes) {
         copy(*field, out);
@@ -235,6 +229,13 @@ Result<std::string> cut_payloads(Bytes model, std::size_t threshold) {
 
 Result<std::string> cut_tensor_payload(Bytes tensor, std::size_t threshold) {
   return Cutter(tensor, threshold).tensor(0, tensor.size());
+}
+
+std::string wire_prefix(std::uint32_t number, std::size_t size) {
+  std::string bytes;
+  put_tag(bytes, number, WireType::kBytes);
+  put_varint(bytes, size);
+  return bytes;
 }
 
 std::vector<std::string> unknown_fields(const std::string& unknown, std::uint32_t number) {

@@ -51,6 +51,9 @@ Result<std::string> cut_payloads(std::span<const std::byte> model, std::size_t t
 // The same for a serialised TensorProto.
 Result<std::string> cut_tensor_payload(std::span<const std::byte> tensor, std::size_t threshold);
 
+// What comes before the `size` bytes of a length-delimited field.
+std::string wire_prefix(std::uint32_t number, std::size_t size);
+
 // The contents of the length-delimited fields `number` among a message's unknown fields.
 std::vector<std::string> unknown_fields(const std::string& unknown, std::uint32_t number);
 

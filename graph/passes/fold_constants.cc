@@ -1,7 +1,8 @@
 // before:  Op(constants...) -> y            a computed value whose contents are known numbers
 // after:   y is a constant
 // when:    the operator is deterministic and has no subgraphs, and the constants do not grow past
-//          the budget: bytes of the outputs, less the bytes of inputs that nobody else needs
+//          the budget: bytes of the outputs, less the bytes of inputs that nobody else needs; in a
+//          graph that becomes a file, quantised weights stay quantised
 //
 // A node that cannot be evaluated is left alone: it may sit on a path that never runs, and if it
 // does not, the same error comes up there.
@@ -21,6 +22,7 @@ bool needed(const Graph& graph, ValueId id) {
 bool foldable(const Graph& graph, NodeId id, const PassContext& context) {
   const Node& node = graph.node(id);
   if (has_subgraph(node)) return false;
+  if (context.for_file && node.op_type == "DequantizeLinear") return false;
   const OpDef* op = context.ops.find(node.domain, node.op_type, node.opset);
   if (op == nullptr || op->prepare == nullptr || (op->traits & kNotDeterministic) != 0) {
     return false;
@@ -53,7 +55,8 @@ std::size_t bytes_expected(const Graph& graph, NodeId id) {
 }
 
 bool fold_node(Graph& graph, NodeId id, PassContext& context) {
-  const std::size_t allowed = context.fold_budget + bytes_freed(graph, id);
+  const std::size_t freed = bytes_freed(graph, id);
+  const std::size_t allowed = std::min(context.fold_budget, context.largest_folded) + freed;
   if (bytes_expected(graph, id) > allowed) return false;
   std::vector<Tensor> inputs;
   for (const ValueId in : graph.node(id).inputs) {
@@ -70,8 +73,7 @@ bool fold_node(Graph& graph, NodeId id, PassContext& context) {
     bytes += (*results)[i].bytes();
   }
   if (bytes > allowed) return false;
-  context.fold_budget =
-      allowed - bytes < context.fold_budget ? allowed - bytes : context.fold_budget;
+  context.fold_budget -= bytes > freed ? bytes - freed : 0;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (needed(graph, outputs[i])) graph.make_constant(outputs[i], (*results)[i]);
   }

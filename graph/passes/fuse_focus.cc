@@ -1,9 +1,11 @@
 // before:  Concat over the channels of x[:,:,0::2,0::2], x[:,:,1::2,0::2], ...   four quarters
 // after:   SpaceToDepth(x) {blocksize = 2}, or Focus(x) {block = 2, order} in another order
 // when:    each quarter is cut by one Slice or one for each axis, with constant arguments up to the
-//          end; order[k] = 2 * row + column where quarter k starts
+//          end; order[k] = 2 * row + column where quarter k starts. Where there is no Focus, the
+//          Conv that follows gets its channels in SpaceToDepth's order.
 
 #include <array>
+#include <cstring>
 #include <limits>
 
 #include "graph/passes/match.h"
@@ -56,6 +58,35 @@ std::optional<Quarter> quarter(const Graph& graph, ValueId value) {
 
 bool even(const Dim& extent) { return !extent.known() || extent.value() % 2 == 0; }
 
+// The weights of the Conv that alone reads the quarters, their channels reordered; false where
+// there is no such.
+bool reorder_channels(Graph& graph, ValueId quarters, const Ints& order) {
+  if (!only_use(graph, quarters)) return false;
+  const NodeId conv = graph.value(quarters).users[0];
+  const ValueId weights_id = graph.input(conv, 1);
+  const Tensor* weights = graph.constant(weights_id);
+  if (!graph.node(conv).is("Conv") || graph.input(conv, 0) != quarters || weights == nullptr ||
+      weights->dtype() != DType::kFloat32 || weights->shape().rank() != 4 ||
+      weights->shape()[1] % 4 != 0 || AttributeReader(graph.node(conv)).integer("group", 1) != 1) {
+    return false;
+  }
+  const Shape& w = weights->shape();
+  Tensor reordered(DType::kFloat32, w);
+  const std::int64_t quarter = w.elements(1, 4) / 4;
+  const float* in = weights->data<float>();
+  float* out = reordered.mutable_data<float>();
+  for (std::int64_t oc = 0; oc < w[0]; ++oc, out += 4 * quarter) {
+    for (const std::int64_t place : order) {
+      std::memcpy(out + place * quarter, in, static_cast<std::size_t>(quarter) * sizeof(float));
+      in += quarter;
+    }
+  }
+  graph.set_input(
+      conv, 1,
+      graph.add_constant(graph.value(weights_id).name + "_reordered", std::move(reordered)));
+  return true;
+}
+
 bool fuse(Graph& graph, PassContext& context, NodeId concat) {
   const auto* axis = graph.attribute<std::int64_t>(concat, "axis");
   if (graph.node(concat).inputs.size() != 4 || (axis != nullptr && *axis != 1 && *axis != -3)) {
@@ -73,7 +104,9 @@ bool fuse(Graph& graph, PassContext& context, NodeId concat) {
   }
   const SymShape& shape = *graph.value(x).shape;
   if (seen != 15u || !even(shape[2]) || !even(shape[3])) return false;
-  if (order == Ints{0, 1, 2, 3}) {
+  const bool in_rows = order == Ints{0, 1, 2, 3};
+  if (in_rows ||
+      (!has_internal(context, "Focus") && reorder_channels(graph, graph.output(concat), order))) {
     replace_node(graph, concat, "SpaceToDepth", {x}, {{"blocksize", std::int64_t{2}}});
     return true;
   }

@@ -50,7 +50,7 @@ class Runner {
     int total = 0;
     for (int round = 0; round < kMostRounds; ++round) {
       MINI_TRY_ASSIGN(int changes, run_passes_of(stage_, graph));
-      if (stage_ == PassStage::kLoad) {
+      if (stage_ != PassStage::kPlan) {
         MINI_TRY_ASSIGN(const int rewrites, run_subgraphs(graph));
         changes += rewrites;
       }

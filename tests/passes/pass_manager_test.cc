@@ -121,7 +121,7 @@ TEST(PassManager, NamesEachPassWithAVerb) {
     EXPECT_NE(pass.run, nullptr);
     EXPECT_THAT(std::string(pass.name),
                 ::testing::MatchesRegex("(eliminate|fold|fuse|infer|assign|"
-                                        "widen|propagate|inline)_[a-z_0-9]+"));
+                                        "widen|propagate|inline|replace)_[a-z_0-9]+"));
   }
 }
 

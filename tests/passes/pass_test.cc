@@ -5,6 +5,7 @@
 #include <random>
 
 #include "engine/node_runner.h"
+#include "engine/simplifier.h"
 #include "graph/ir/constants.h"
 #include "graph/ir/text.h"
 #include "kernels/op_registry.h"
@@ -73,7 +74,10 @@ int run_pass(Graph& graph, PassFn pass) {
 }
 
 std::vector<PassReport> run_stage(Graph& graph, PassStage stage, const PassOptions& options) {
-  PassContext context{.ops = op_registry(), .evaluator = evaluator()};
+  const bool for_file = stage == PassStage::kSimplify;
+  PassContext context{.ops = for_file ? file_operators() : op_registry(),
+                      .evaluator = evaluator(),
+                      .for_file = for_file};
   const auto reports = run_passes(graph, stage, context, options);
   EXPECT_TRUE(reports.ok()) << reports.status().message();
   return reports.ok() ? *reports : std::vector<PassReport>();

@@ -3,7 +3,7 @@
 set -eu
 
 packages="g++ cmake ninja-build libprotobuf-dev protobuf-compiler libonnx-dev libxsimd-dev libgtest-dev libgmock-dev
-libbenchmark-dev libcli11-dev nlohmann-json3-dev libjpeg-dev libpng-dev libonnx-testdata"
+libbenchmark-dev libcli11-dev nlohmann-json3-dev libjpeg-dev libpng-dev zlib1g-dev libonnx-testdata"
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
   echo "This is no Debian system; install what these packages hold:" $packages >&2

@@ -2,6 +2,7 @@
 #include "../cli/program.h"
 
 #include "tests/onnx/model_maker.h"
+#include "tools/preprocess.h"
 
 namespace mini_infer::tools {
 namespace {

@@ -14,6 +14,17 @@ struct Example {
   Network network;
 };
 
+std::vector<FakeOutput> yunet_levels() {
+  std::vector<FakeOutput> levels;
+  for (const auto& [name, columns] :
+       {std::pair("cls", 1), std::pair("obj", 1), std::pair("bbox", 4), std::pair("kps", 10)}) {
+    for (const int stride : {8, 16, 32})
+      levels.push_back(
+          {name + ('_' + std::to_string(stride)), {1, 64 * 64 / stride / stride, columns}});
+  }
+  return levels;
+}
+
 // A network of each family, for an input of 64x64 (84 cells) unless the family wants another.
 std::vector<Example> examples() {
   const auto net = [](std::vector<Shape> shapes, Task asked = Task::kAuto, int side = 64) {
@@ -62,14 +73,7 @@ std::vector<Example> examples() {
         {{"boxes", {1, 9, 4}}, {"scores", {1, 3, 9}}, {"at", {4, 3}, DType::kInt64}});
   named("detr", {{"logits", {1, 9, 5}}, {"pred_boxes", {1, 9, 4}}});
   named("face-centres", {{"output", {1, 2, 16, 16}}, {"maxpool", {1, 2, 16, 16}}});
-  std::vector<FakeOutput> levels;
-  for (const auto& [name, columns] :
-       {std::pair("cls", 1), std::pair("obj", 1), std::pair("bbox", 4), std::pair("kps", 10)}) {
-    for (const int stride : {8, 16, 32})
-      levels.push_back(
-          {name + ('_' + std::to_string(stride)), {1, 64 * 64 / stride / stride, columns}});
-  }
-  named("yunet-2022", levels);
+  named("yunet-2022", yunet_levels());
   return all;
 }
 

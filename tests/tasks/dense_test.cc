@@ -58,6 +58,14 @@ TEST(Segmentation, LargePicturesOfManyClassesStayQuick) {
   EXPECT_EQ(classes.back(), 207);
 }
 
+TEST(Segmentation, GivesNoBoxes) {
+  const Network network = fake_network(64, 64, {{"out", {1, 19, 64, 64}}});
+  EXPECT_EQ(family_of(network), "segmentation");
+  EXPECT_EQ(family_of(asked(network, Task::kDetect)), "");
+  EXPECT_THAT(unknown_head(asked(network, Task::kDetect), "").message(),
+              testing::Not(HasSubstr("segmentation")));
+}
+
 TEST(Segmentation, CoarseMapsAndMasksOnlyWhenAsked) {
   const Network coarse = fake_network(64, 64, {{"out", {1, 19, 16, 16}}});
   EXPECT_EQ(family_of(coarse), "");

@@ -130,7 +130,7 @@ PixelOptions usual_pixels(const Network& network) {
 }  // namespace
 
 std::optional<Head> recognise_segmentation(const Network& network) {
-  if (network.outputs.empty()) return {};
+  if (network.outputs.empty() || network.asked == Task::kDetect) return {};  // no boxes
   const bool asked = network.named || network.asked == Task::kSegment;
   const auto planes = planes_of(network.outputs[0], network);
   if (!planes || network.channels != 3 || network.outputs.size() > 2) return {};

@@ -93,7 +93,9 @@ Status unknown_head(const Network& network, const std::string& name) {
   text += "; --task none gives them as they are. Known are, for an input of HxW and C classes:";
   Table table;
   for (const Family& family : families()) {
-    if (!name.empty() ? name == family.name : serves(family.task, network.asked))
+    const bool boxes_wanted = network.asked == Task::kDetect && family.task == Task::kSegment;
+    const bool listed = serves(family.task, network.asked) && !boxes_wanted;
+    if (name.empty() ? listed : name == family.name)
       table.add({std::string("  ") + family.name, family.expects});
   }
   text += '\n' + table.str();

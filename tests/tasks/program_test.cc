@@ -152,7 +152,7 @@ TEST_F(TaskProgram, OutDrawsIntoAFile) {
   EXPECT_NE(0, std::memcmp(before.at(28, 25), after->at(28, 25), 3)) << "the edge of a box";
   EXPECT_EQ(0, std::memcmp(before.at(5, 60), after->at(5, 60), 3));
   EXPECT_EQ(run("run " + kModel + ' ' + kStar + " --out " + file("none.png")), 1);
-  EXPECT_THAT(err_, HasSubstr("--out " + file("none.png") + ": no known"));
+  EXPECT_THAT(err_, HasSubstr("--out " + file("none.png") + ": no known head:"));
   EXPECT_FALSE(std::filesystem::exists(file("none.png")));
   EXPECT_EQ(run("run " + detector() + ' ' + square() + " --out " + square()), 1);
   expect_one_line("would be overwritten");

@@ -84,9 +84,10 @@ std::optional<Head> recognise_head(Network network, const std::string& name) {
 }
 
 Status unknown_head(const Network& network, const std::string& name) {
-  std::string text = format("no known %s head: the input is a picture of %dx%d, the outputs are",
-                            !name.empty() ? name.c_str() : task_name(network.asked), network.width,
-                            network.height);
+  const bool any = name.empty() && network.asked == Task::kAuto;
+  const std::string what = any ? "" : ' ' + (name.empty() ? task_name(network.asked) : name);
+  std::string text = format("no known%s head: the input is a picture of %dx%d, the outputs are",
+                            what.c_str(), network.width, network.height);
   for (const ValueInfo& output : network.outputs) {
     text += (&output == network.outputs.data() ? " " : ", ") + describe(output);
   }

@@ -32,6 +32,14 @@ Result<std::vector<std::string>> pictures_in(const std::string& folder) {
   return pictures;
 }
 
+Status check_not_itself(const std::string& out, const std::string& file,
+                        const std::string& picture) {
+  std::error_code error;
+  if (!fs::equivalent(file, picture, error)) return ok();
+  return {Code::kInvalidArgument, format("--out %s: '%s' would be overwritten; name another place",
+                                         out.c_str(), picture.c_str())};
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> expand_folders(const std::vector<std::string>& paths) {
@@ -55,7 +63,10 @@ bool is_folder_for(const std::string& out, const std::vector<std::string>& paths
 Result<std::vector<std::string>> files_for(const std::string& out,
                                            const std::vector<std::string>& paths,
                                            const std::vector<std::string>& pictures) {
-  if (!is_folder_for(out, paths)) return std::vector<std::string>{out};
+  if (!is_folder_for(out, paths)) {
+    MINI_TRY(check_not_itself(out, out, pictures[0]));
+    return std::vector<std::string>{out};
+  }
   std::error_code error;
   fs::create_directories(out, error);
   if (error) return Status(Code::kIo, "cannot make folder '" + out + "': " + error.message());
@@ -72,11 +83,7 @@ Result<std::vector<std::string>> files_for(const std::string& out,
                     format("--out: '%s' and '%s' would both be written to '%s'",
                            other->second.c_str(), picture.c_str(), file.c_str()));
     }
-    if (fs::equivalent(file, picture, error)) {
-      return Status(Code::kInvalidArgument,
-                    format("--out %s: '%s' would be overwritten; name another folder", out.c_str(),
-                           picture.c_str()));
-    }
+    MINI_TRY(check_not_itself(out, file, picture));
     files.push_back(file);
   }
   return files;

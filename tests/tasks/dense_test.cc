@@ -45,6 +45,27 @@ TEST(Segmentation, ScoresInBothOrdersOfAxes) {
   }
 }
 
+TEST(Segmentation, LargePicturesOfManyClassesStayQuick) {
+  Filler output({1, 300, 8, 8});
+  for (int i = 0; i < 64; ++i) output.at(0, 200 + i % 8, i / 8, i % 8) = 1;
+  const Network network = asked(fake_network(64, 64, {{"out", {1, 300, 8, 8}}}), Task::kSegment);
+  const Result<Findings> findings =
+      decode(*recognise_head(network, ""), network, {output.tensor}, Image(4000, 4000));
+  ASSERT_TRUE(findings.ok());
+  const std::vector<std::uint16_t>& classes = findings->class_map->classes;
+  EXPECT_EQ(classes.front(), 200);
+  EXPECT_EQ(classes[2000], 204);
+  EXPECT_EQ(classes.back(), 207);
+}
+
+TEST(Segmentation, GivesNoBoxes) {
+  const Network network = fake_network(64, 64, {{"out", {1, 19, 64, 64}}});
+  EXPECT_EQ(family_of(network), "segmentation");
+  EXPECT_EQ(family_of(asked(network, Task::kDetect)), "");
+  EXPECT_THAT(unknown_head(asked(network, Task::kDetect), "").message(),
+              testing::Not(HasSubstr("segmentation")));
+}
+
 TEST(Segmentation, CoarseMapsAndMasksOnlyWhenAsked) {
   const Network coarse = fake_network(64, 64, {{"out", {1, 19, 16, 16}}});
   EXPECT_EQ(family_of(coarse), "");

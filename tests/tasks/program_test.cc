@@ -2,6 +2,7 @@
 #include "../cli/program.h"
 
 #include "tests/onnx/model_maker.h"
+#include "tools/preprocess.h"
 
 namespace mini_infer::tools {
 namespace {
@@ -134,6 +135,7 @@ TEST_F(TaskProgram, WrongUsageIsTwo) {
       {base + "--task none --out " + file("a.png"), "--out means nothing with --task none"},
       {base + "--task none --head yolox", "--head means nothing with --task none"},
       {base + "--out " + file("a.gif"), "written as .png, .jpg or .jpeg"},
+      {base + square() + " --out " + file("a.png"), "names one file for several pictures"},
       {"run " + detector() + " --input images=0 --out a.png", "--out is for pictures"},
       {"run " + detector() + " --input images=0 --task detect", "--task detect is for pictures"}};
   for (const auto& [arguments, what] : wrong) {
@@ -150,8 +152,10 @@ TEST_F(TaskProgram, OutDrawsIntoAFile) {
   EXPECT_NE(0, std::memcmp(before.at(28, 25), after->at(28, 25), 3)) << "the edge of a box";
   EXPECT_EQ(0, std::memcmp(before.at(5, 60), after->at(5, 60), 3));
   EXPECT_EQ(run("run " + kModel + ' ' + kStar + " --out " + file("none.png")), 1);
-  EXPECT_THAT(err_, HasSubstr("--out " + file("none.png") + ": no known"));
+  EXPECT_THAT(err_, HasSubstr("--out " + file("none.png") + ": no known head:"));
   EXPECT_FALSE(std::filesystem::exists(file("none.png")));
+  EXPECT_EQ(run("run " + detector() + ' ' + square() + " --out " + square()), 1);
+  expect_one_line("would be overwritten");
   EXPECT_EQ(run("run " + detector() + ' ' + square() + " --out /nowhere/a.png"), 1);
   expect_one_line("/nowhere/a.png");
 }

@@ -173,6 +173,22 @@ Best best_of(std::span<const double> scores) {
   return best;
 }
 
+std::vector<Object> objects_above(double least_score, const Rows& rows,
+                                  const ScoreColumns& columns) {
+  std::vector<Object> objects;
+  for (std::size_t i = 0; i < rows.rows; ++i) {
+    const std::span<const double> row = rows.row(i);
+    const Best best = best_of(row.subspan(columns.first, columns.count));
+    const double score = columns.objectness ? best.score * row[4] : best.score;
+    if (!(score >= least_score)) continue;
+    objects.push_back({.cls = best.index,
+                       .score = score,
+                       .box = box_around(row[0], row[1], row[2], row[3]),
+                       .row = i});
+  }
+  return objects;
+}
+
 std::vector<std::int64_t> extents_of(const ValueInfo& output) {
   std::vector<std::int64_t> extents;
   if (!output.dims) return extents;

@@ -70,6 +70,15 @@ struct Best {
 };
 Best best_of(std::span<const double> scores);
 
+// Where the scores of a prediction are; columns 0 to 3 are its box: middle x, y, width, height.
+struct ScoreColumns {
+  std::size_t first = 4, count = 0;  // of the classes
+  bool objectness = false;           // column 4, a factor of all of them
+};
+// An object for each row whose best class reaches the score.
+std::vector<Object> objects_above(double least_score, const Rows& rows,
+                                  const ScoreColumns& columns);
+
 // Extents of an output, without a leading 1 or open batch where the rank is at least 3.
 std::vector<std::int64_t> extents_of(const ValueInfo& output);
 std::vector<std::int64_t> extents_of(const Tensor& output);

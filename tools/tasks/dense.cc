@@ -9,15 +9,18 @@
 
 namespace mini_infer::tools {
 
-double Field::at(double x, double y) const {
+Neighbours neighbours(double x, double y, int width, int height) {
   const double cx = std::clamp(x - 0.5, 0.0, width - 1.0);
   const double cy = std::clamp(y - 0.5, 0.0, height - 1.0);
   const int left = static_cast<int>(cx), top = static_cast<int>(cy);
-  const int right = std::min(left + 1, width - 1), bottom = std::min(top + 1, height - 1);
-  const double fx = cx - left, fy = cy - top;
-  const double above = value(left, top) * (1 - fx) + value(right, top) * fx;
-  const double below = value(left, bottom) * (1 - fx) + value(right, bottom) * fx;
-  return above * (1 - fy) + below * fy;
+  return {left,    std::min(left + 1, width - 1), top, std::min(top + 1, height - 1), cx - left,
+          cy - top};
+}
+
+double Field::at(double x, double y) const {
+  return neighbours(x, y, width, height).mix([&](int column, int row) {
+    return value(column, row);
+  });
 }
 
 Point to_input(const Decoding& decoding, int x, int y) {

@@ -5,6 +5,22 @@
 
 namespace mini_infer::tools {
 
+// The four places around a point of a map so large, and how near the point is to the right and the
+// lower ones. (0,0) is the corner of the first place; beyond the outermost middles it is as there.
+struct Neighbours {
+  int left = 0, right = 0, top = 0, bottom = 0;
+  double to_right = 0, to_bottom = 0;
+
+  // Between `value(x, y)` at the four places.
+  template <class Value>
+  double mix(const Value& value) const {
+    const double above = value(left, top) * (1 - to_right) + value(right, top) * to_right;
+    const double below = value(left, bottom) * (1 - to_right) + value(right, bottom) * to_right;
+    return above * (1 - to_bottom) + below * to_bottom;
+  }
+};
+Neighbours neighbours(double x, double y, int width, int height);
+
 // One number for each place, row after row.
 struct Field {
   int width = 0, height = 0;
@@ -14,9 +30,7 @@ struct Field {
     return values[static_cast<std::size_t>(y) * static_cast<std::size_t>(width) +
                   static_cast<std::size_t>(x)];
   }
-  // Between the middles of the four nearest places; (0,0) is the corner of the first one. Beyond
-  // the outermost middles as there.
-  double at(double x, double y) const;
+  double at(double x, double y) const;  // mixed between neighbours
 };
 
 // The point of the network's input that shows the middle of this pixel of the picture.

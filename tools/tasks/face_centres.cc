@@ -1,4 +1,6 @@
 // Faces as peaks of a heat map, with a second map for their radius (the detector of OpenSeeFace).
+#include <algorithm>
+
 #include "tools/tasks/boxes.h"
 #include "tools/tasks/dense.h"
 #include "tools/tasks/families.h"
@@ -26,7 +28,7 @@ Result<Findings> decode(const std::vector<Tensor>& outputs, const Decoding& deco
     const double x = static_cast<double>(i % static_cast<std::size_t>(planes->width)) * step_x;
     const double y = static_cast<double>(i / static_cast<std::size_t>(planes->width)) * step_y;
     const double radius = maps[cells + i] * kLargestRadius;
-    faces.push_back({.score = maps[i],
+    faces.push_back({.score = std::min(maps[i], 1.0),
                      .box = box_around(x, y, 2 * radius * decoding.input.width,
                                        2 * radius * decoding.input.height)});
   }
@@ -47,7 +49,7 @@ std::optional<Head> recognise_face_centres(const Network& network) {
   if (network.outputs[1].name.find("maxpool") == std::string::npos) return {};
   Head head{
       .task = Task::kFace, .classes = 1, .labels = {"face"}, .pixels = {.preset = "imagenet"}};
-  head.pixels.fit = Fit::kStretch;
+  head.pixels.fit = Fit::kLetterbox;  // a radius is the same both ways
   head.score = 0.6;
   head.decode = decode;
   return head;

@@ -26,18 +26,11 @@ class Scores {
       : values_(std::move(values)), planes_(planes) {}
 
   std::uint16_t best_at(double x, double y) const {
-    const double cx = std::clamp(x - 0.5, 0.0, planes_.width - 1.0);
-    const double cy = std::clamp(y - 0.5, 0.0, planes_.height - 1.0);
-    const int left = static_cast<int>(cx), top = static_cast<int>(cy);
-    const int right = std::min(left + 1, planes_.width - 1);
-    const int bottom = std::min(top + 1, planes_.height - 1);
-    const double fx = cx - left, fy = cy - top;
+    const Neighbours around = neighbours(x, y, planes_.width, planes_.height);
     std::uint16_t best = 0;
     double most = 0;
     for (int c = 0; c < planes_.channels; ++c) {
-      const double above = value(c, left, top) * (1 - fx) + value(c, right, top) * fx;
-      const double below = value(c, left, bottom) * (1 - fx) + value(c, right, bottom) * fx;
-      const double score = above * (1 - fy) + below * fy;
+      const double score = around.mix([&](int column, int row) { return value(c, column, row); });
       if (c > 0 && !(score > most)) continue;
       most = score;
       best = static_cast<std::uint16_t>(c);
@@ -72,6 +65,11 @@ ClassMap map_of(const Decoding& decoding, const Pick& pick) {
   return map;
 }
 
+// Which of `count` places along a side holds this share of it.
+int place(double share, int count) {
+  return static_cast<int>(std::clamp(share * count, 0.0, count - 1.0));
+}
+
 Result<Findings> decode_scores(const std::vector<Tensor>& outputs, const Decoding& decoding) {
   const auto planes =
       planes_of(extents_of(outputs[0]), decoding.input.width, decoding.input.height);
@@ -81,9 +79,24 @@ Result<Findings> decode_scores(const std::vector<Tensor>& outputs, const Decodin
                                            "of the input were expected");
   }
   const Scores scores(as_doubles(outputs[0]), *planes);
+  const int width = planes->width, height = planes->height;
   Findings findings;
+  // Large pictures with many classes: the best class of each place of the output, not of each
+  // pixel.
+  constexpr double kMostWork = 4e9;
+  const double pixels = static_cast<double>(decoding.image.width) * decoding.image.height;
+  if (pixels * planes->channels <= kMostWork) {
+    findings.class_map =
+        map_of(decoding, [&](double x, double y) { return scores.best_at(x * width, y * height); });
+    return findings;
+  }
+  std::vector<std::uint16_t> best;
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x) best.push_back(scores.best_at(x + 0.5, y + 0.5));
+  }
   findings.class_map = map_of(decoding, [&](double x, double y) {
-    return scores.best_at(x * planes->width, y * planes->height);
+    return best[static_cast<std::size_t>(place(y, height)) * static_cast<std::size_t>(width) +
+                static_cast<std::size_t>(place(x, width))];
   });
   return findings;
 }
@@ -97,10 +110,8 @@ Result<Findings> decode_map(const std::vector<Tensor>& outputs, const Decoding& 
   Findings findings;
   findings.class_map = map_of(decoding, [&](double x, double y) -> std::uint16_t {
     if (indices) {
-      const int column = std::min(static_cast<int>(x * map.width), map.width - 1);
-      const int row = std::min(static_cast<int>(y * map.height), map.height - 1);
-      return static_cast<std::uint16_t>(
-          std::clamp(map.value(std::max(0, column), std::max(0, row)), 0.0, kMostClasses - 1.0));
+      const double cls = map.value(place(x, map.width), place(y, map.height));
+      return static_cast<std::uint16_t>(std::clamp(cls, 0.0, kMostClasses - 1.0));
     }
     const double value = map.at(x * map.width, y * map.height);
     return (unit ? value : sigmoid(value)) >= decoding.score ? 1 : 0;
@@ -119,7 +130,7 @@ PixelOptions usual_pixels(const Network& network) {
 }  // namespace
 
 std::optional<Head> recognise_segmentation(const Network& network) {
-  if (network.outputs.empty()) return {};
+  if (network.outputs.empty() || network.asked == Task::kDetect) return {};  // no boxes
   const bool asked = network.named || network.asked == Task::kSegment;
   const auto planes = planes_of(network.outputs[0], network);
   if (!planes || network.channels != 3 || network.outputs.size() > 2) return {};

@@ -84,16 +84,19 @@ std::optional<Head> recognise_head(Network network, const std::string& name) {
 }
 
 Status unknown_head(const Network& network, const std::string& name) {
-  std::string text = format("no known %s head: the input is a picture of %dx%d, the outputs are",
-                            !name.empty() ? name.c_str() : task_name(network.asked), network.width,
-                            network.height);
+  const bool any = name.empty() && network.asked == Task::kAuto;
+  const std::string what = any ? "" : ' ' + (name.empty() ? task_name(network.asked) : name);
+  std::string text = format("no known%s head: the input is a picture of %dx%d, the outputs are",
+                            what.c_str(), network.width, network.height);
   for (const ValueInfo& output : network.outputs) {
     text += (&output == network.outputs.data() ? " " : ", ") + describe(output);
   }
   text += "; --task none gives them as they are. Known are, for an input of HxW and C classes:";
   Table table;
   for (const Family& family : families()) {
-    if (!name.empty() ? name == family.name : serves(family.task, network.asked))
+    const bool boxes_wanted = network.asked == Task::kDetect && family.task == Task::kSegment;
+    const bool listed = serves(family.task, network.asked) && !boxes_wanted;
+    if (name.empty() ? listed : name == family.name)
       table.add({std::string("  ") + family.name, family.expects});
   }
   text += '\n' + table.str();

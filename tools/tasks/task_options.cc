@@ -1,10 +1,26 @@
 #include "tools/tasks/task_options.h"
 
+#include <filesystem>
+
 #include "tools/common.h"
 #include "tools/image/encode.h"
 #include "tools/picture_files.h"
 
 namespace mini_infer::tools {
+namespace {
+
+std::string misuse_of_out(const std::string& out, const std::vector<std::string>& pictures) {
+  if (!is_folder_for(out, pictures)) {
+    if (is_image_name(out)) return "";
+    return "--out " + out +
+           ": a picture is written as .png, .jpg or .jpeg (or name a folder: " + out + "/)";
+  }
+  std::error_code error;
+  const bool file = is_image_name(out) && !std::filesystem::is_directory(out, error);
+  return file ? "--out " + out + " names one file for several pictures; name a folder" : "";
+}
+
+}  // namespace
 
 void add_task_options(CLI::App& command, TaskOptions& options) {
   command
@@ -39,10 +55,7 @@ std::string misuse(const TaskOptions& options, const std::vector<std::string>& p
   if (pictures.empty()) return option + " is for pictures; none was named";
   const bool raw = options.task == Task::kNone || options.task == Task::kClassify;
   if (raw) return option + " means nothing with --task " + task_name(options.task);
-  if (options.out.empty() || is_folder_for(options.out, pictures) || is_image_name(options.out))
-    return "";
-  return "--out " + options.out +
-         ": a picture is written as .png, .jpg or .jpeg (or name a folder: " + options.out + "/)";
+  return options.out.empty() ? "" : misuse_of_out(options.out, pictures);
 }
 
 }  // namespace mini_infer::tools

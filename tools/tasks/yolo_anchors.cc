@@ -70,17 +70,7 @@ Result<Findings> decode(const Options& options, const std::vector<Tensor>& outpu
     return Status(Code::kInvalidModel, "an output without classes");
   const std::size_t classes = rows.columns - first - options.prototypes;
   MINI_TRY(to_pixels(rows, cells, decoding.input, first + classes));
-  std::vector<Object> objects;
-  for (std::size_t i = 0; i < rows.rows; ++i) {
-    const std::span<const double> row = rows.row(i);
-    const Best best = best_of(row.subspan(first, classes));
-    const double score = best.score * row[4];
-    if (!(score >= decoding.score)) continue;
-    objects.push_back({.cls = best.index,
-                       .score = score,
-                       .box = box_around(row[0], row[1], row[2], row[3]),
-                       .row = i});
-  }
+  std::vector<Object> objects = objects_above(decoding.score, rows, {first, classes, true});
   Findings findings{.objects = best_objects(std::move(objects), decoding.iou)};
   for (Object& object : findings.objects) {
     const std::span<const double> row = rows.row(object.row).subspan(kBehindObjectness, points);

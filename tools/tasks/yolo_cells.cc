@@ -31,15 +31,8 @@ Result<Findings> decode(const std::vector<Tensor>& outputs, const Decoding& deco
   if (unit == BoxUnit::kShare) scale_boxes(rows, decoding.input);
   if (!are_unit(rows, kFirstClass - 1, rows.columns))
     apply_sigmoid(rows, kFirstClass - 1, rows.columns);
-  std::vector<Object> objects;
-  for (std::size_t i = 0; i < rows.rows; ++i) {
-    const std::span<const double> row = rows.row(i);
-    const Best best = best_of(row.subspan(kFirstClass));
-    const double score = best.score * row[4];
-    if (!(score >= decoding.score)) continue;
-    objects.push_back(
-        {.cls = best.index, .score = score, .box = box_around(row[0], row[1], row[2], row[3])});
-  }
+  std::vector<Object> objects =
+      objects_above(decoding.score, rows, {kFirstClass, rows.columns - kFirstClass, true});
   return Findings{.objects = best_objects(std::move(objects), decoding.iou)};
 }
 

@@ -134,15 +134,7 @@ std::vector<int> strides_of(const std::vector<MapLayout>& maps) {
 
 // Boxes in columns 0 to 3, objectness, classes.
 Findings objects_in(const Rows& rows, const Decoding& decoding) {
-  std::vector<Object> objects;
-  for (std::size_t i = 0; i < rows.rows; ++i) {
-    const std::span<const double> row = rows.row(i);
-    const Best best = best_of(row.subspan(5));
-    const double score = best.score * row[4];
-    if (!(score >= decoding.score)) continue;
-    objects.push_back(
-        {.cls = best.index, .score = score, .box = box_around(row[0], row[1], row[2], row[3])});
-  }
+  std::vector<Object> objects = objects_above(decoding.score, rows, {5, rows.columns - 5, true});
   return Findings{.objects = best_objects(std::move(objects), decoding.iou)};
 }
 

@@ -42,16 +42,7 @@ Result<Findings> decode(const Columns& columns, const std::vector<Tensor>& outpu
   if (box_unit(rows, cells, decoding.input) == BoxUnit::kShare) scale_boxes(rows, decoding.input);
   if (!are_unit(rows, 4, columns.behind_classes()))
     apply_sigmoid(rows, 4, columns.behind_classes());
-  std::vector<Object> objects;
-  for (std::size_t i = 0; i < rows.rows; ++i) {
-    const std::span<const double> row = rows.row(i);
-    const Best best = best_of(row.subspan(4, columns.classes));
-    if (!(best.score >= decoding.score)) continue;
-    objects.push_back({.cls = best.index,
-                       .score = best.score,
-                       .box = box_around(row[0], row[1], row[2], row[3]),
-                       .row = i});
-  }
+  std::vector<Object> objects = objects_above(decoding.score, rows, {4, columns.classes, false});
   Findings findings{.objects = best_objects(std::move(objects), decoding.iou)};
   add_points(findings.objects, rows, columns);
   findings.bones = bones_for(columns.points);

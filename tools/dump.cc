@@ -32,7 +32,7 @@ Result<Dump> Dump::make(const Graph& graph, const std::vector<std::string>& name
     if (sorted.contains(name)) {
       dump.names_.insert(name);
     } else if (name == "all") {
-      dump.all_ = true;
+      dump.names_of_all_ = sorted;
     } else {
       problems += (problems.empty() ? "--dump: " : "\n") + not_found("value", name, known);
     }

@@ -35,13 +35,15 @@ class Dump {
 
  private:
   Dump(const Graph& graph, std::string folder) : graph_(&graph), folder_(std::move(folder)) {}
-  bool wanted(const std::string& name) const { return all_ || names_.contains(name); }
+  bool wanted(const std::string& name) const {
+    return names_.contains(name) || names_of_all_.contains(name);
+  }
   Status write(const std::string& name, const Tensor& tensor);
 
   const Graph* graph_;
   std::string folder_, prefix_;
-  bool all_ = false;
   std::set<std::string> names_;
+  std::set<std::string> names_of_all_;        // the file's values, where all are wanted
   std::map<std::string, std::string> index_;  // of this run: value, file
   std::set<std::string> taken_;               // names of files
 };

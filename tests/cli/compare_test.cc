@@ -116,6 +116,30 @@ TEST_F(Comparing, AgainstFiles) {
   expect_one_line("cannot read '/nowhere.npz'");
 }
 
+TEST_F(Comparing, AgainstTensorProtos) {
+  const std::string model = save(relu_model(), "relu.onnx");
+  std::filesystem::create_directories(file("protos"));
+  const auto put = [&](const std::string& name, const pb::TensorProto& tensor) {
+    const std::string bytes = tensor.SerializeAsString();
+    const auto* begin = reinterpret_cast<const std::byte*>(bytes.data());
+    write("protos/" + name, {begin, begin + bytes.size()});
+  };
+  // The name is in the file, or it is the file's.
+  put("output_0.pb", float_tensor("y", {1, 2}, {3, 3}));
+  EXPECT_EQ(run("compare " + model + ' ' + file("protos") + " --input 3"), 0) << out_ << err_;
+  put("output_0.pb", float_tensor("y", {1, 2}, {3, 4}));
+  EXPECT_EQ(run("compare " + model + ' ' + file("protos") + " --input 3"), 1);
+  EXPECT_THAT(out_, HasSubstr("1 of 2 values differ; the worst at [0,1]: 3 instead of 4"));
+  std::filesystem::remove(file("protos/output_0.pb"));
+  put("y.pb", float_tensor("", {1, 2}, {3, 3}));
+  EXPECT_EQ(run("compare " + model + ' ' + file("protos") + " --input 3"), 0) << out_ << err_;
+  EXPECT_EQ(err_, "");
+  EXPECT_EQ(run("compare " + model), 0);
+  EXPECT_THAT(err_, HasSubstr("note: open dimensions of x (float32 [N1,2]) are taken as 1"));
+  EXPECT_EQ(run("compare " + model + " --shape 3x2"), 0);
+  EXPECT_EQ(err_, "");
+}
+
 TEST_F(Comparing, AgainstANpzFile) {
   // numpy.savez's form: one array, stored. The checksum is of the .npy file in it.
   const Result<Bytes> npy = format_npy(Tensor::from<float>({1, 2}, {0, 2}));

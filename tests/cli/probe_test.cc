@@ -67,6 +67,20 @@ TEST_F(Probing, DumpsAllIncludingWhatPassesRemove) {
   EXPECT_FALSE(index.contains("one"));
 }
 
+TEST_F(Probing, DumpsNothingThatTheFileDoesNotHave) {
+  // Half-precision models get casts at their ends.
+  pb::ModelProto model = make_model();
+  set_type(model.mutable_graph()->mutable_input(0), "x", pb::TensorProto::FLOAT16, {1, 2});
+  *model.mutable_graph()->add_node() = make_node("Neg", {"x"}, {"middle"}, "neg");
+  *model.mutable_graph()->add_node() = make_node("Relu", {"middle"}, {"y"}, "relu");
+  EXPECT_EQ(run("run " + save(model) + " --input -2 --top 0 --dump all --output " + file("values")),
+            0)
+      << err_;
+  const json index = json::parse(contents(file("values/index.json")), nullptr, false);
+  EXPECT_EQ(index, json({{"middle", "middle.npy"}, {"x", "x.npy"}, {"y", "y.npy"}}));
+  EXPECT_THAT(floats("values/middle.npy"), ElementsAre(2, 2)) << "float32, as it is computed";
+}
+
 TEST_F(Probing, RefusesUnknownValuesWithTheNearest) {
   const std::string model = logarithm();
   EXPECT_EQ(run("run " + model + " --input 3 --dump lesss --output " + file("values")), 1);

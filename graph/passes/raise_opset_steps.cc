@@ -155,6 +155,11 @@ bool drop_spatial(Graph& graph, NodeId id) {
   return take<std::int64_t>(graph, id, "spatial").value_or(1) == 1;
 }
 
+// Old exporters gave it those of BatchNormalization, which it never had.
+bool drop_foreign_attributes(Graph& graph, NodeId id) {
+  return drop(graph, id, {"is_test", "spatial", "consumed_inputs"});
+}
+
 // From 14 on there are three outputs; before, five, all but the first for training.
 bool drop_training_outputs(Graph& graph, NodeId id) {
   for (std::size_t i = 1; i < graph.node(id).outputs.size(); ++i) {
@@ -320,6 +325,7 @@ constexpr OpsetStep kSteps[] = {
     {"BatchNormalization", 7, drop_is_test},
     {"BatchNormalization", 9, drop_spatial},
     {"BatchNormalization", 14, drop_training_outputs},
+    {"InstanceNormalization", 6, drop_foreign_attributes},
     {"RNN", 7, drop_recurrent_attributes},
     {"GRU", 7, drop_recurrent_attributes},
     {"LSTM", 7, drop_recurrent_attributes},

@@ -80,7 +80,11 @@ Result<int> restrict_operators(Graph& graph, const OperatorSet& target, PassCont
 std::vector<std::string> passes_outside(const OperatorSet& target) {
   std::vector<std::string> passes;
   for (const Producer& producer : kProducers) {
-    if (!target.contains(producer.type)) passes.emplace_back(producer.pass);
+    // Focus is worth finding for what becomes of it; other operators are best left as they are
+    // said.
+    const bool wanted = producer.type == "SpaceToDepth" ? reaches(producer.type, target)
+                                                        : target.contains(producer.type);
+    if (!wanted) passes.emplace_back(producer.pass);
   }
   return passes;
 }

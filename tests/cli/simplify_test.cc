@@ -58,7 +58,7 @@ class SimplifyCommand : public Program {
 
 TEST_F(SimplifyCommand, PrintsOperatorsBeforeAndAfter) {
   ASSERT_EQ(simplify(), 0) << err_;
-  EXPECT_THAT(out_, HasSubstr("operator   before    after"));
+  EXPECT_THAT(out_, HasSubstr("operator    before    after"));
   EXPECT_THAT(out_, MatchesRegex("(.|\n)*Dropout +1 +0\n(.|\n)*"));
   EXPECT_THAT(out_, MatchesRegex("(.|\n)*Relu +2 +1\n(.|\n)*"));
   EXPECT_THAT(out_, MatchesRegex("(.|\n)*all nodes +5 +3\n(.|\n)*"));

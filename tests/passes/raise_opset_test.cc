@@ -92,7 +92,10 @@ TEST(RaiseOpset, NormalizationLosesItsTrainingParts) {
   const ValueId ones = b.floats({3}, {1, 1, 2});
   b.output(b.node("BatchNormalization", {x, ones, ones, ones, ones},
                   {{"is_test", std::int64_t{1}}, {"spatial", std::int64_t{1}}}));
+  b.output(b.node("InstanceNormalization", {x, ones, ones}, {{"is_test", std::int64_t{1}}}));
+  b.graph().node(output_node_id(b.graph(), 1)).opset = 1;
   const Graph copy = raised(b.graph(), 15, {{1, 3, 2, 2}});
+  EXPECT_TRUE(output_node(copy, 1).attributes.empty());
   EXPECT_TRUE(output_node(copy).attributes.empty());
 }
 

@@ -52,8 +52,10 @@ std::vector<std::pair<std::string, int>> by_count(const std::map<std::string, in
 double macs(const PlanInfo& plan) { return plan.flop / 2; }
 
 Json plan_json(const PlanInfo& plan) {
-  Json json = {
-      {"macs", macs(plan)}, {"arena_bytes", plan.arena_bytes}, {"weight_bytes", plan.weight_bytes}};
+  Json json = {{"macs", macs(plan)},
+               {"arena_bytes", plan.arena_bytes},
+               {"weight_bytes", plan.weight_bytes},
+               {"images", plan.images}};
   json["passes"] = Json::array();
   for (const PassInfo& pass : plan.passes) {
     json["passes"].push_back({{"name", pass.name},
@@ -143,6 +145,11 @@ void print_plan(const Report& report) {
   std::printf(": %zu steps, %.1f million MACs, arena %.2f MB, weights %.2f MB\n", plan.steps.size(),
               macs(plan) / 1e6, static_cast<double>(plan.arena_bytes) / kMega,
               static_cast<double>(plan.weight_bytes) / kMega);
+  if (plan.images > 1) {
+    std::printf(
+        "the %lld images of the batch run one after the other; the steps are those of one\n",
+        static_cast<long long>(plan.images));
+  }
   Table table({4});
   table.add({"  node", "op", "kernel", "output", "MMAC", "why"});
   for (const StepInfo& step : plan.steps) {

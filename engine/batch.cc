@@ -117,28 +117,22 @@ bool of_matmul(const Images& im, NodeId id) {
   return im.is_batched(a) && im.rank(a) >= 2 && im.rank(b) <= 2;
 }
 
-bool of_reduction(const Images& im, NodeId id) {
+// The axes that a node names are known, and the first is none of them.
+bool along_other_axes(const Images& im, NodeId id, std::size_t axes_input) {
   const Ints* attribute = im.graph.attribute<Ints>(id, "axes");
   const auto axes = attribute != nullptr ? std::optional(*attribute)
-                                         : known_ints(im.graph, im.graph.input(id, 1));
+                                         : known_ints(im.graph, im.graph.input(id, axes_input));
   if (!of_data(im, id) || !axes || axes->empty()) return false;
   return std::all_of(axes->begin(), axes->end(), [&](std::int64_t axis) {
     return normal_axis(axis, im.rank(im.graph.input(id, 0))).value_or(0) != 0;
   });
 }
 
+bool of_reduction(const Images& im, NodeId id) { return along_other_axes(im, id, 1); }
+bool of_slice(const Images& im, NodeId id) { return along_other_axes(im, id, 3); }
+
 bool of_pad(const Images& im, NodeId id) {
   return of_data(im, id) && padding_of(im.graph, id).has_value();
-}
-
-bool of_slice(const Images& im, NodeId id) {
-  const Ints* attribute = im.graph.attribute<Ints>(id, "axes");
-  const auto axes = attribute != nullptr ? std::optional(*attribute)
-                                         : known_ints(im.graph, im.graph.input(id, 3));
-  if (!of_data(im, id) || !axes) return false;
-  return std::all_of(axes->begin(), axes->end(), [&](std::int64_t axis) {
-    return normal_axis(axis, im.rank(im.graph.input(id, 0))).value_or(0) != 0;
-  });
 }
 
 struct RuleFor {

@@ -52,14 +52,13 @@ float* pack_panels(const Weight& weight, std::int64_t oc, std::int64_t ic, std::
   const std::int64_t padded = ceil_div(oc, lanes) * lanes,
                      panel = std::int64_t{panel_blocks} * lanes;
   const auto pack_panel = [&](std::int64_t first, float* out) {
-    const std::int64_t width = std::min(panel, padded - first);
+    const std::int64_t width = std::min(panel, padded - first), real = std::min(width, oc - first);
     for (std::int64_t block = 0; block < ic; block += lanes) {
       const std::int64_t block_end = std::min(ic, block + lanes);
       for (std::int64_t t = 0; t < taps; ++t) {
         for (std::int64_t c = block; c < block_end; ++c, out += width) {
-          for (std::int64_t o = 0; o < width; ++o) {
-            out[o] = first + o < oc ? weight(first + o, c, t) : 0.f;
-          }
+          for (std::int64_t o = 0; o < real; ++o) out[o] = weight(first + o, c, t);
+          std::fill(out + real, out + width, 0.f);
         }
       }
     }

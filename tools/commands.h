@@ -14,6 +14,7 @@ void add_test_command(CLI::App& app, Action& action);
 void add_bench_command(CLI::App& app, Action& action);
 void add_compare_command(CLI::App& app, Action& action);
 void add_doctor_command(CLI::App& app, Action& action);
+void add_edit_command(CLI::App& app, Action& action);
 void add_inspect_command(CLI::App& app, Action& action);
 void add_simplify_command(CLI::App& app, Action& action);
 void add_ops_command(CLI::App& app, Action& action);

@@ -17,6 +17,7 @@ void add_commands(CLI::App& app, Action& action) {
   add_bench_command(app, action);
   add_compare_command(app, action);
   add_doctor_command(app, action);
+  add_edit_command(app, action);
   add_inspect_command(app, action);
   add_simplify_command(app, action);
   add_ops_command(app, action);

@@ -1,0 +1,81 @@
+// The batch as a symbol, followed through a graph, to tell which constants hold it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graph/ir/graph.h"
+#include "graph/ir/op_def.h"
+#include "graph/onnx/import_state.h"
+
+namespace mini_infer {
+
+// An element of a constant integer tensor that a node reads.
+struct ConstantPlace {
+  NodeId node = kNoNode;
+  std::size_t input = 0, element = 0;
+};
+
+class BatchWalk {
+ public:
+  // `old_batch`: no value where the file leaves it open. The inputs must have batch_symbol() where
+  // the batch is.
+  BatchWalk(Graph& graph, const OpLookup& ops, std::optional<std::int64_t> old_batch,
+            std::int64_t new_batch)
+      : graph_(graph), ops_(ops), old_(old_batch), new_(new_batch) {}
+
+  static Dim symbol() { return Dim(std::string("mini_infer_batch")); }
+
+  // Infers shapes and changes the constants that hold the old batch.
+  void run();
+
+  // How many constants of which operators were changed.
+  const std::map<std::string, int>& changed() const { return changed_; }
+  // Places that cannot follow.
+  const Problems& problems() const { return problems_; }
+  // "batch * k" as k; no value for what has nothing to do with the batch, or not in this way.
+  static std::optional<std::int64_t> factor(const Dim& dim);
+  static bool has_batch(const Dim& dim);
+
+ private:
+  void visit(NodeId id);
+  void visit_reshape(NodeId id);
+  void visit_expand(NodeId id);
+  void visit_resize(NodeId id);
+  void visit_slice(NodeId id);
+  void visit_concat(NodeId id);
+  void visit_recurrent(NodeId id);
+  void visit_broadcast(NodeId id);
+  void refuse_along_batch(NodeId id);
+  void refuse_in_subgraphs(NodeId id);
+
+  const SymShape* shape(NodeId id, std::size_t input) const;
+  // The axis whose extent has the batch; no value when none or more than one has.
+  std::optional<std::size_t> batch_axis(const SymShape& shape) const;
+  void problem(NodeId id, const std::string& what);
+
+  // The target of a Reshape as numbers, -1 replaced where that is possible.
+  std::optional<Ints> resolved(const std::vector<Dim>& target, const SymShape& from) const;
+  std::optional<std::int64_t> batch_held_by(const std::vector<Dim>& target,
+                                            const SymShape& from) const;
+  // Sets element `element` of the tensor that is input `input`; false where it is computed.
+  bool set_element(NodeId id, std::size_t input, std::size_t element, std::int64_t number);
+  std::optional<ConstantPlace> locate(NodeId id, std::size_t input, std::size_t element) const;
+  // The value gets the new batch on that axis: its constants are changed, or those that make it.
+  // False where that cannot be.
+  bool widen(NodeId user, std::size_t input, std::size_t axis);
+  bool repeat_constant(NodeId user, std::size_t input, std::size_t axis);
+
+  Graph& graph_;
+  const OpLookup& ops_;
+  std::optional<std::int64_t> old_;
+  std::int64_t new_;
+  std::map<std::string, int> changed_;
+  Problems problems_;
+  bool again_ = false;  // something before the present node was changed
+};
+
+}  // namespace mini_infer

@@ -12,6 +12,7 @@ using Action = std::function<int()>;
 void add_run_command(CLI::App& app, Action& action);
 void add_test_command(CLI::App& app, Action& action);
 void add_bench_command(CLI::App& app, Action& action);
+void add_completion_command(CLI::App& app, Action& action);
 void add_compare_command(CLI::App& app, Action& action);
 void add_doctor_command(CLI::App& app, Action& action);
 void add_edit_command(CLI::App& app, Action& action);

@@ -14,8 +14,8 @@ using testing::MatchesRegex;
 using testing::Not;
 
 TEST_F(Program, HelpEverywhereWithAnExample) {
-  for (const char* command :
-       {"", "run", "test", "bench", "compare", "doctor", "inspect", "simplify", "ops", "demo"}) {
+  for (const char* command : {"", "run", "test", "bench", "compare", "doctor", "edit", "inspect",
+                              "simplify", "ops", "demo", "completion"}) {
     EXPECT_EQ(run(std::string(command) + " --help"), 0);
     EXPECT_THAT(out_, HasSubstr("Example")) << command;
     EXPECT_THAT(out_, HasSubstr(std::string("mini-infer ") + command)) << command;

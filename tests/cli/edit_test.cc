@@ -1,0 +1,293 @@
+// edit: each step changes what it says, and refuses what it cannot do in one line.
+#include <mini_infer/session.h>
+
+#include <cmath>
+
+#include "program.h"
+#include "tests/onnx/model_maker.h"
+
+namespace mini_infer::tools {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+class Editing : public Program {
+ protected:
+  std::string save(const pb::ModelProto& model, const std::string& name = "in.onnx") {
+    const std::string bytes = model.SerializeAsString();
+    const auto* begin = reinterpret_cast<const std::byte*>(bytes.data());
+    return write(name, {begin, begin + bytes.size()});
+  }
+  std::string out() const { return file("out.onnx"); }
+  // Edits `in` to out(); the line for the last step is what_.
+  void edit(const std::string& in, const std::string& steps) {
+    const json done = run_json("edit " + in + ' ' + out() + ' ' + steps);
+    ASSERT_FALSE(done.is_discarded()) << err_;
+    what_ = done["steps"].back()["what"];
+  }
+  void expect_refused(const std::string& in, const std::string& steps, const std::string& why,
+                      int code = 1) {
+    std::filesystem::remove(file("never.onnx"));
+    EXPECT_EQ(run("edit " + in + ' ' + file("never.onnx") + ' ' + steps), code) << steps;
+    expect_one_line(why);
+    EXPECT_FALSE(std::filesystem::exists(file("never.onnx"))) << steps;
+  }
+  static ImportedModel import(const std::string& path) { return std::move(*import_file(path)); }
+  static Tensor picture(const Shape& shape) {
+    Tensor tensor(DType::kFloat32, shape);
+    for (std::int64_t i = 0; i < tensor.elements(); ++i)
+      tensor.mutable_data<float>()[i] = 3 * std::sin(0.7F * static_cast<float>(i));
+    return tensor;
+  }
+  // The first output.
+  static std::vector<float> run_model(const std::string& path, const Tensor& input) {
+    const auto session = Session::load(path);
+    EXPECT_TRUE(session.ok()) << session.status().message();
+    const auto outputs = session->run(std::vector<Tensor>{input});
+    EXPECT_TRUE(outputs.ok()) << outputs.status().message();
+    const auto values = (*outputs)[0].values<float>();
+    return {values.begin(), values.end()};
+  }
+  static void expect_near(const std::vector<float>& a, const std::vector<float>& b) {
+    ASSERT_EQ(a.size(), b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 2e-5F) << "element " << i;
+  }
+
+  // x [2,3,6,5] -> (x - m) / s for each channel -> Conv with pads -> "features" -> Reshape to
+  // [2,48] -> y
+  pb::ModelProto vision(bool same_mean = false) {
+    pb::ModelProto model = make_model();
+    auto* graph = model.mutable_graph();
+    set_type(graph->mutable_input(0), "x", kFloat, {2, 3, 6, 5});
+    *graph->add_initializer() = float_tensor(
+        "m", {3, 1, 1}, same_mean ? std::vector<float>{2, 2, 2} : std::vector<float>{1, 2, 4});
+    *graph->add_initializer() = float_tensor("s", {1, 3, 1, 1}, {2, 4, 8});
+    std::vector<float> weights;
+    for (int i = 0; i < 2 * 3 * 9; ++i) weights.push_back(std::cos(static_cast<float>(i)));
+    *graph->add_initializer() = float_tensor("w", {2, 3, 3, 3}, weights);
+    pb::TensorProto shape;
+    shape.set_name("shape");
+    shape.set_data_type(kInt64);
+    shape.add_dims(2);
+    for (const int dim : {2, 60}) shape.add_int64_data(dim);
+    *graph->add_initializer() = shape;
+    *graph->add_node() = make_node("Sub", {"x", "m"}, {"centred"}, "sub");
+    *graph->add_node() = make_node("Div", {"centred", "s"}, {"scaled"}, "div");
+    pb::NodeProto conv = make_node("Conv", {"scaled", "w"}, {"features"}, "conv");
+    auto* pads = add_attribute(conv, "pads", pb::AttributeProto::INTS);
+    for (int i = 0; i < 4; ++i) pads->add_ints(1);
+    conv.set_doc_string("what it is for");
+    *graph->add_node() = conv;
+    *graph->add_node() = make_node("Reshape", {"features", "shape"}, {"y"}, "flat");
+    return model;
+  }
+
+  std::string what_;
+};
+
+TEST_F(Editing, SetsTheBatchAndTheConstantsThatHoldIt) {
+  edit(save(vision()), "--set-batch 5");
+  EXPECT_EQ(what_, "1 input, 1 Reshape constant");
+  const ImportedModel model = import(out());
+  EXPECT_EQ(model.graph.value(model.graph.inputs[0]).shape->concrete(), (Shape{5, 3, 6, 5}));
+  EXPECT_EQ(run_model(out(), picture({5, 3, 6, 5})).size(), 300U);
+  expect_refused(save(vision()), "--set-batch 0", "--set-batch 0: it takes a number from 1 on", 2);
+  expect_refused(save(vision()), "--set-batch many", "it takes a number", 2);
+}
+
+TEST_F(Editing, SetsShapes) {
+  edit(save(relu_model()), "--set-shape x=Mx2");
+  EXPECT_EQ(what_, "input 'x' is float32[M,2], was float32[N1,2]");
+  edit(save(relu_model()), "--set-shape x=7x2");
+  EXPECT_EQ(import(out()).graph.value(import(out()).graph.inputs[0]).shape->concrete(),
+            (Shape{7, 2}));
+  expect_refused(save(relu_model()), "--set-shape z=1x2", "there is no input 'z'");
+  expect_refused(save(relu_model()), "--set-shape x=1x2x3", "has rank 3");
+  expect_refused(save(relu_model()), "--set-shape x", "it takes INPUT=DIMS", 2);
+}
+
+TEST_F(Editing, SetsAttributesOfTheirKind) {
+  edit(save(vision()), "--set-attr conv.pads=0,2,2,0 --set-attr conv.auto_pad=NOTSET");
+  EXPECT_THAT(what_, HasSubstr("auto_pad of node 'conv' (Conv, opset 13) is \"NOTSET\", added"));
+  const ImportedModel model = import(out());
+  const NodeId conv = model.graph.nodes_of("Conv").front();
+  ASSERT_NE(model.graph.attribute<Ints>(conv, "pads"), nullptr);
+  EXPECT_EQ(*model.graph.attribute<Ints>(conv, "pads"), (Ints{0, 2, 2, 0}));
+  expect_refused(save(vision()), "--set-attr conv.strides=2,2", "has 36 elements, shape [2,60]");
+  expect_refused(save(vision()), "--set-attr conv.pads=one", "is of kind ints, such as 1,2,3");
+  expect_refused(save(vision()), "--set-attr flat.allowzero=1", "has no attribute 'allowzero'");
+  expect_refused(save(vision()), "--set-attr cnv.pads=1,1,1,1", "nearest are 'conv'");
+  expect_refused(save(vision()), "--set-attr conv.kernel_shape=2,2", "kernel_shape");
+  expect_refused(save(vision()), "--set-attr conv", "it takes NODE.ATTR=VALUE", 2);
+}
+
+TEST_F(Editing, AnEpsilonChangesTheResult) {
+  pb::ModelProto model = make_model();
+  set_type(model.mutable_graph()->mutable_input(0), "x", kFloat, {1, 1, 2, 2});
+  *model.mutable_graph()->add_initializer() = float_tensor("scale", {1}, {1});
+  *model.mutable_graph()->add_initializer() = float_tensor("bias", {1}, {0});
+  pb::NodeProto norm = make_node("InstanceNormalization", {"x", "scale", "bias"}, {"y"}, "norm");
+  add_attribute(norm, "epsilon", pb::AttributeProto::FLOAT)->set_f(1e-5F);
+  *model.mutable_graph()->add_node() = norm;
+  const Tensor x = Tensor::from<float>({1, 1, 2, 2}, {1, -1, 1, -1});
+  edit(save(model), "--set-attr norm.epsilon=3");
+  expect_near(run_model(out(), x), {0.5F, -0.5F, 0.5F, -0.5F});
+}
+
+TEST_F(Editing, AddsOutputsWithoutValueInfo) {
+  edit(save(vision()), "--add-output features --add-output sub");
+  EXPECT_EQ(what_, "output 'centred' float32[2,3,6,5]");
+  const auto session = Session::load(out());
+  ASSERT_TRUE(session.ok());
+  EXPECT_EQ(session->outputs().size(), 3U);
+  EXPECT_EQ(session->outputs()[1].shape_str(), "[2,2,6,5]");
+  expect_refused(save(vision()), "--add-output feature", "nearest is 'features'");
+  expect_refused(save(vision()), "--add-output y", "is output 'y' already");
+}
+
+TEST_F(Editing, RemovesNodesThatChangeNoShape) {
+  edit(save(vision()), "--remove-node div");
+  EXPECT_THAT(what_, HasSubstr("'centred' goes on in its place"));
+  EXPECT_TRUE(import(out()).graph.nodes_of("Div").empty());
+  expect_refused(save(vision()), "--remove-node flat", "neither dtype nor shape");
+  expect_refused(save(vision()), "--remove-node no", "there is no node 'no'");
+}
+
+TEST_F(Editing, ExtractsWhatLiesBetweenValues) {
+  edit(save(vision()), "--extract scaled:features");
+  EXPECT_EQ(what_, "1 node of 4");
+  const ImportedModel model = import(out());
+  EXPECT_EQ(model.graph.node_count(), 1U);
+  EXPECT_EQ(model.graph.value(model.graph.inputs[0]).name, "scaled");
+  EXPECT_EQ(model.graph.outputs()[0].name, "features");
+  expect_refused(save(vision()), "--extract scaled:nothing", "nothing");
+  expect_refused(save(vision()), "--extract features", "IN");
+}
+
+TEST_F(Editing, RenamesValuesAndNodes) {
+  edit(save(vision()), "--rename x=image --rename y=scores --rename conv=first");
+  const ImportedModel model = import(out());
+  EXPECT_EQ(model.graph.value(model.graph.inputs[0]).name, "image");
+  EXPECT_EQ(model.graph.outputs()[0].name, "scores");
+  EXPECT_EQ(model.graph.node(model.graph.nodes_of("Conv").front()).name, "first");
+  expect_refused(save(vision()), "--rename nothing=x2", "nothing");
+  expect_refused(save(vision()), "--rename features=scaled", "scaled");
+}
+
+TEST_F(Editing, FixesSlopesOfMxnet) {
+  pb::ModelProto model = make_model();
+  set_type(model.mutable_graph()->mutable_input(0), "x", kFloat, {1, 2, 1, 3});
+  *model.mutable_graph()->add_initializer() = float_tensor("slope", {2}, {0.5F, 0.25F});
+  *model.mutable_graph()->add_node() = make_node("PRelu", {"x", "slope"}, {"y"}, "act");
+  edit(save(model), "--fix-prelu");
+  EXPECT_EQ(what_, "1 slope of 1 PRelu node");
+  expect_near(run_model(out(), Tensor::from<float>({1, 2, 1, 3}, {-2, -2, 2, -4, 4, -4})),
+              {-1, -1, 2, -1, 4, -1});
+  edit(save(vision()), "--fix-prelu");
+  EXPECT_EQ(what_, "0 slopes of 0 PRelu nodes");
+}
+
+// Pixels at the border too: the convolution pads.
+TEST_F(Editing, FoldsPreprocessingExactlyAtTheBorder) {
+  const Tensor x = picture({2, 3, 6, 5});
+  for (const bool same : {false, true}) {
+    const std::string in = save(vision(same));
+    edit(in, "--fold-preprocess");
+    EXPECT_THAT(what_, HasSubstr(same ? "padded with 2" : "padded with 1,2,4"));
+    const ImportedModel model = import(out());
+    EXPECT_TRUE(model.graph.nodes_of("Sub").empty());
+    EXPECT_TRUE(model.graph.nodes_of("Div").empty());
+    EXPECT_EQ(model.graph.nodes_of("Pad").size(), same ? 1U : 3U);
+    expect_near(run_model(in, x), run_model(out(), x));
+  }
+  expect_refused(out(), "--fold-preprocess=mean=1/std=2", "does not go into one convolution");
+}
+
+TEST_F(Editing, TakesPreprocessingOutAndPutsItBack) {
+  const std::string in = save(vision());
+  edit(in, "--extract-preprocess");
+  EXPECT_EQ(what_, "2 nodes taken out; give pixels as --mean 1,2,4 --std 2,4,8");
+  std::filesystem::rename(out(), file("bare.onnx"));
+  edit(file("bare.onnx"), "--fold-preprocess=mean=1,2,4/std=2,4,8");
+  const Tensor x = picture({2, 3, 6, 5});
+  expect_near(run_model(in, x), run_model(out(), x));
+  expect_refused(file("bare.onnx"), "--fold-preprocess=mean=1,2/std=2", "with 1 or 3 numbers");
+  expect_refused(file("bare.onnx"), "--fold-preprocess", "meets no Sub, Div, Mul or Add");
+  expect_refused(file("bare.onnx"), "--extract-preprocess", "meets no Sub, Div, Mul or Add");
+  expect_refused(save(relu_model()), "--extract-preprocess", "no input is float32 [N,C,...]");
+}
+
+TEST_F(Editing, MergesModels) {
+  pb::ModelProto second = make_model();
+  set_type(second.mutable_graph()->mutable_input(0), "y", kFloat, {2, 60});
+  *second.mutable_graph()->add_node() = make_node("Neg", {"y"}, {"z"}, "conv");
+  second.mutable_graph()->mutable_output(0)->set_name("z");
+  const std::string other = save(second, "other.onnx"), in = save(vision());
+  edit(in, "--merge " + other);
+  EXPECT_THAT(what_, HasSubstr("1 value passed on, 1 node added"));
+  const Tensor x = picture({2, 3, 6, 5});
+  std::vector<float> want = run_model(in, x);
+  for (float& value : want) value = -value;
+  expect_near(run_model(out(), x), want);
+  expect_refused(in, "--merge " + file("absent.onnx"), "absent.onnx");
+  expect_refused(in, "--merge " + other + ",y=x", "is no OUT=IN");
+}
+
+TEST_F(Editing, StoresWeightsAsHalves) {
+  pb::ModelProto model = make_model();
+  *model.mutable_graph()->add_initializer() =
+      float_tensor("w", {2, 200}, std::vector<float>(400, 0.333333F));
+  *model.mutable_graph()->add_node() = make_node("MatMul", {"x", "w"}, {"y"}, "product");
+  const std::string in = save(model);
+  edit(in, "--fp16-weights");
+  EXPECT_EQ(what_, "1 tensor stored as float16, 800 bytes less");
+  EXPECT_LT(std::filesystem::file_size(out()) + 600, std::filesystem::file_size(in));
+  const Tensor x = Tensor::from<float>({1, 2}, {1, 2});
+  EXPECT_NEAR(run_model(out(), x)[0], run_model(in, x)[0], 1e-3F);
+}
+
+TEST_F(Editing, RaisesTheOpset) {
+  edit(save(vision()), "--opset 18");
+  EXPECT_EQ(what_, "opset 18, was 13");
+  EXPECT_EQ(import(out()).graph.opset(), 18);
+  expect_refused(save(vision()), "--opset 12", "12 is older");
+  expect_refused(save(vision()), "--opset 99", "99 is too new");
+}
+
+TEST_F(Editing, SetsMetadataAndStripsDocs) {
+  edit(save(vision()), "--set-meta author=me --strip-doc");
+  EXPECT_EQ(what_, "1 doc string removed");
+  const ImportedModel model = import(out());
+  EXPECT_EQ(model.info.metadata.at("author"), "me");
+  EXPECT_TRUE(model.header.node_docs.empty());
+  expect_refused(save(vision()), "--set-meta author", "it takes KEY=VALUE", 2);
+}
+
+TEST_F(Editing, MovesTensorsOutOfTheFileAndBack) {
+  const Tensor x = picture({2, 3, 6, 5});
+  const std::string in = save(vision());
+  edit(in, "--to-external=100");
+  EXPECT_THAT(what_, HasSubstr("1 tensor of 100 bytes and more"));
+  EXPECT_TRUE(std::filesystem::exists(out() + ".data"));
+  expect_near(run_model(in, x), run_model(out(), x));
+  EXPECT_EQ(run("edit " + out() + ' ' + file("one.onnx") + " --from-external"), 0) << err_;
+  EXPECT_FALSE(std::filesystem::exists(file("one.onnx.data")));
+  expect_near(run_model(in, x), run_model(file("one.onnx"), x));
+  expect_refused(in, "--to-external=no", "it takes a number", 2);
+}
+
+TEST_F(Editing, NamesAllProblemsAndWritesNothing) {
+  const std::string in = save(vision());
+  EXPECT_EQ(run("edit " + in + ' ' + out() + " --remove-node a1 --set-meta k=v --add-output b2"),
+            1);
+  EXPECT_THAT(err_, AllOf(HasSubstr("--remove-node a1: "), HasSubstr("--add-output b2: ")));
+  EXPECT_FALSE(std::filesystem::exists(out()));
+  EXPECT_EQ(run("edit " + in + ' ' + out()), 2);
+  expect_one_line("edit needs a step");
+  EXPECT_EQ(run("edit " + in + ' ' + in + " --set-meta k=v"), 0) << err_;  // OUT may be IN
+  EXPECT_THAT(out_, HasSubstr("set-meta k=v: 'k' is 'v', new\n"));
+}
+
+}  // namespace
+}  // namespace mini_infer::tools

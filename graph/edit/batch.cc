@@ -62,12 +62,24 @@ void BatchWalk::run() {
       if (again_) break;
       const Status status = infer_node(graph_, id, ops_);
       if (!status.ok()) problems_.add(status);
+      keep_symbol(id);
     }
     if (!again_) return;
   }
 }
 
+void BatchWalk::keep_symbol(NodeId id) {
+  const auto it = follows_.find(id);
+  if (it == follows_.end()) return;
+  auto& shape = graph_.value(graph_.output(id)).shape;
+  const auto [axis, factor] = it->second;
+  if (shape && axis < shape->rank()) {
+    (*shape)[axis] = factor == 1 ? symbol() : symbol() * Dim(factor);
+  }
+}
+
 void BatchWalk::visit(NodeId id) {
+  if (follows_.contains(id)) return;
   const Node& node = graph_.node(id);
   if (node.is("Reshape")) return visit_reshape(id);
   if (node.is("Expand")) return visit_expand(id);
@@ -142,6 +154,22 @@ std::optional<Ints> BatchWalk::resolved(const std::vector<Dim>& target,
   return out;
 }
 
+// A batch of 1 leaves no trace in the extent `i` of a target where it is due. It is one of more
+// where PyTorch's attention puts it: [L,N*H,D] -> [L*N,H*D], the extents behind it as they were,
+// and back again, [L*N,E] -> [L,1,E].
+std::size_t BatchWalk::place_of_one(const SymShape& from, std::size_t axis, const Ints& wanted,
+                                    std::size_t i) {
+  const auto merged = factor(from[axis]);
+  std::int64_t behind = merged.value_or(1);
+  for (std::size_t k = axis + 1; k < from.rank(); ++k) {
+    if (!from[k].known()) return i;
+    behind *= from[k].value();
+  }
+  if (i > 0 && wanted[i] != 1 && wanted[i] == behind) return i - 1;
+  const bool back = merged && *merged > 1 && wanted[i] == *merged && i + 1 < wanted.size();
+  return back && wanted[i + 1] == 1 ? i + 1 : i;
+}
+
 // Elements stay in order, so the batch is in the target where as many elements as lie before it in
 // the input have gone by.
 void BatchWalk::visit_reshape(NodeId id) {
@@ -177,12 +205,19 @@ void BatchWalk::visit_reshape(NodeId id) {
     }
     const bool follows = target[i].is(-1) || (target[i].is(0) && i == *axis);
     if (follows) return;
+    if (const std::size_t place = place_of_one(*from, *axis, *wanted, i); place != i && old == 1) {
+      if (set_element(id, 1, place, (*wanted)[place] * new_)) {
+        return follow(id, place, (*wanted)[place]);
+      }
+    }
     const bool last_one = (*wanted)[i] == 1 && i + 1 < target.size();
     if (old && (*wanted)[i] > 0 && (*wanted)[i] % *old == 0 &&
         (*old != 1 || (*wanted)[i] == 1 || !last_one)) {
       if (!set_element(id, 1, i, (*wanted)[i] / *old * new_)) {
         problem(id,
                 cat("its shape ", target, " holds the batch as extent ", i, ", and is computed"));
+      } else {
+        follow(id, i, (*wanted)[i] / *old);
       }
       return;
     }
@@ -261,7 +296,11 @@ void BatchWalk::visit_concat(NodeId id) {
     if (along == static_cast<std::int64_t>(*batch)) continue;
     for (std::size_t k = 0; k < graph_.node(id).inputs.size(); ++k) {
       const SymShape* other = shape(id, k);
-      if (other == nullptr || other->rank() <= *batch || !(*other)[*batch].known()) continue;
+      if (other == nullptr || other->rank() <= *batch || has_batch((*other)[*batch])) continue;
+      if (!(*other)[*batch].known()) {
+        widen_expanded(id, k, *batch);
+        continue;
+      }
       if (widen(id, k, *batch)) continue;
       problem(id, cat("input '", graph_.value(graph_.input(id, k)).name, "' ", *other,
                       " lacks the batch, input '", graph_.value(graph_.input(id, i)).name, "' ",
@@ -269,6 +308,12 @@ void BatchWalk::visit_concat(NodeId id) {
     }
     return;
   }
+}
+
+// What inference cannot tell the extent of, such as a token that is expanded to the batch.
+void BatchWalk::widen_expanded(NodeId user, std::size_t input, std::size_t axis) {
+  const bool expanded = graph_.producer_of_type(graph_.input(user, input), "Expand") != kNoNode;
+  if (expanded) widen(user, input, axis);
 }
 
 void BatchWalk::visit_recurrent(NodeId id) {

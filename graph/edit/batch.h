@@ -67,6 +67,13 @@ class BatchWalk {
   // The value gets the new batch on that axis: its constants are changed, or those that make it.
   // False where that cannot be.
   bool widen(NodeId user, std::size_t input, std::size_t axis);
+  static std::size_t place_of_one(const SymShape& from, std::size_t axis, const Ints& wanted,
+                                  std::size_t i);
+  void widen_expanded(NodeId user, std::size_t input, std::size_t axis);
+  // A constant of the node holds the new batch now: its output has `factor` times the batch there,
+  // which inference would take for a number.
+  void follow(NodeId id, std::size_t axis, std::int64_t factor) { follows_[id] = {axis, factor}; }
+  void keep_symbol(NodeId id);
   bool repeat_constant(NodeId user, std::size_t input, std::size_t axis);
 
   Graph& graph_;
@@ -75,6 +82,7 @@ class BatchWalk {
   std::int64_t new_;
   std::map<std::string, int> changed_;
   Problems problems_;
+  std::map<NodeId, std::pair<std::size_t, std::int64_t>> follows_;
   bool again_ = false;  // something before the present node was changed
 };
 

@@ -49,6 +49,12 @@ std::optional<ConstantPlace> BatchWalk::locate(NodeId id, std::size_t input,
   const Node& node = graph_.node(producer);
   if (node.is("Cast") || node.is("Unsqueeze") || node.is("Identity"))
     return locate(producer, 0, element);
+  // PyTorch's expand(1, -1, -1): Where(Equal(c, -1), ones, c) takes from c what is not -1.
+  if (node.is("Where") && graph_.constant(graph_.input(producer, 2)) != nullptr) {
+    const auto numbers = integers(*graph_.constant(graph_.input(producer, 2)));
+    const bool taken = numbers && element < numbers->size() && (*numbers)[element] != -1;
+    return taken ? locate(producer, 2, element) : std::nullopt;
+  }
   if (!node.is("Concat")) return std::nullopt;
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
     const std::size_t count = element_count(graph_, node.inputs[i]);
@@ -91,8 +97,13 @@ bool BatchWalk::widen(NodeId user, std::size_t input, std::size_t axis) {
   const NodeId producer = graph_.producer(value);
   if (producer == kNoNode) return false;
   const Node& node = graph_.node(producer);
-  if (node.is("Expand") && set_element(producer, 1, axis, new_)) return again_ = true;
-  if (node.is("ConstantOfShape") && set_element(producer, 0, axis, new_)) return again_ = true;
+  const bool made = (node.is("Expand") && set_element(producer, 1, axis, new_)) ||
+                    (node.is("ConstantOfShape") && set_element(producer, 0, axis, new_));
+  if (made) {
+    again_ = again_ || !follows_.contains(producer);
+    follow(producer, axis, 1);
+    return true;
+  }
   const bool same_axes =
       node.is("Identity") || node.is("Cast") || node.is("Relu") || node.is("Neg");
   return same_axes && widen(producer, 0, axis);

@@ -96,6 +96,39 @@ TEST_F(Editing, SetsTheBatchAndTheConstantsThatHoldIt) {
   expect_refused(save(vision()), "--set-batch many", "it takes a number", 2);
 }
 
+// As attention is spelt: [L,N,E] -> [L,N*H,D] -> [L*N,E] -> [L,N,E], all with a batch N of 1.
+TEST_F(Editing, TheBatchIsFollowedThroughReshapesThatMergeIt) {
+  pb::ModelProto model = make_model();
+  auto* graph = model.mutable_graph();
+  set_type(graph->mutable_input(0), "x", kFloat, {1, 5, 6});
+  const std::vector<std::vector<int>> shapes = {{5, 2, 3}, {5, 6}, {5, 1, 6}};
+  std::string from = "rows";
+  pb::NodeProto turn = make_node("Transpose", {"x"}, {from}, "turn");
+  pb::NodeProto back = make_node("Transpose", {"value2"}, {"y"}, "back");
+  for (pb::NodeProto* node : {&turn, &back}) {
+    auto* perm = add_attribute(*node, "perm", pb::AttributeProto::INTS);
+    for (const int axis : {1, 0, 2}) perm->add_ints(axis);
+  }
+  *graph->add_node() = turn;
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    const std::string number = std::to_string(i);
+    pb::TensorProto shape;
+    shape.set_name("shape" + number);
+    shape.set_data_type(kInt64);
+    shape.add_dims(static_cast<std::int64_t>(shapes[i].size()));
+    for (const int dim : shapes[i]) shape.add_int64_data(dim);
+    *graph->add_initializer() = shape;
+    *graph->add_node() = make_node("Reshape", {from, "shape" + number}, {"value" + number});
+    from = "value" + number;
+  }
+  *graph->add_node() = back;
+  edit(save(model), "--set-batch 2");
+  EXPECT_EQ(what_, "1 input, 3 Reshape constants");
+  const Tensor x = picture({2, 5, 6});
+  const auto values = x.values<float>();
+  expect_near(run_model(out(), x), {values.begin(), values.end()});
+}
+
 TEST_F(Editing, SetsShapes) {
   edit(save(relu_model()), "--set-shape x=Mx2");
   EXPECT_EQ(what_, "input 'x' is float32[M,2], was float32[N1,2]");

@@ -46,6 +46,22 @@ bool of_data(const Images& im, NodeId id) {
   return im.is_batched(node.inputs[0]) && im.all_shared_from(node, 1);
 }
 
+// The second output of a pool counts elements from the start of the batch.
+bool of_pool(const Images& im, NodeId id) {
+  return of_data(im, id) && im.graph.node(id).outputs.size() == 1;
+}
+
+// In training, statistics are those of the batch.
+bool of_batch_norm(const Images& im, NodeId id) {
+  const auto* training = im.graph.attribute<std::int64_t>(id, "training_mode");
+  return of_pool(im, id) && (training == nullptr || *training == 0);
+}
+
+// Sizes name the number of images, scales do not.
+bool of_resize(const Images& im, NodeId id) {
+  return of_data(im, id) && im.graph.input(id, 3) == kNoValue;
+}
+
 // The residual of a fused convolution has images, too.
 bool of_conv(const Images& im, NodeId id) {
   const Node& node = im.graph.node(id);
@@ -58,6 +74,7 @@ bool of_conv(const Images& im, NodeId id) {
 
 bool of_elements(const Images& im, NodeId id) {
   const Node& node = im.graph.node(id);
+  if (has_legacy_broadcast(node)) return false;
   const std::size_t rank = im.rank(node.outputs[0]);
   return std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId in) {
     const SymShape* s = im.shape(in);
@@ -82,9 +99,6 @@ bool of_concat(const Images& im, NodeId id) {
   const bool all = std::all_of(in.begin(), in.end(), [&](ValueId v) { return im.is_batched(v); });
   return all && axis_of(im, id, 1).value_or(0) != 0;
 }
-
-// The elements of an image stay together, in their order.
-bool of_shape(const Images& im, NodeId id) { return of_data(im, id); }
 
 bool of_reshape(const Images& im, NodeId id) {
   const Ints* attribute = im.graph.attribute<Ints>(id, "shape");
@@ -144,21 +158,20 @@ constexpr RuleFor kRules[] = {
     {"FusedConv", of_conv},
     {"ConvTranspose", of_data},
     {"FusedConvTranspose", of_conv},
-    {"MaxPool", of_data},
+    {"MaxPool", of_pool},
     {"AveragePool", of_data},
     {"LpPool", of_data},
     {"GlobalMaxPool", of_data},
     {"GlobalAveragePool", of_data},
-    {"BatchNormalization", of_data},
+    {"BatchNormalization", of_batch_norm},
     {"InstanceNormalization", of_data},
     {"GroupNormalization", of_data},
     {"LRN", of_data},
     {"DepthToSpace", of_data},
     {"SpaceToDepth", of_data},
     {"Focus", of_data},
-    {"Resize", of_data},
+    {"Resize", of_resize},
     {"Upsample", of_data},
-    {"Identity", of_data},
     {"PRelu", of_elements},
     {"Concat", of_concat},
     {"Split", along_axis<0>},
@@ -167,8 +180,8 @@ constexpr RuleFor kRules[] = {
     {"LayerNormalization", along_axis<-1>},
     {"Gather", along_axis<0>},
     {"Flatten", along_axis<1>},
-    {"Squeeze", of_shape},
-    {"Unsqueeze", of_shape},
+    {"Squeeze", of_data},
+    {"Unsqueeze", of_data},
     {"Reshape", of_reshape},
     {"Transpose", of_transpose},
     {"Gemm", of_gemm},
@@ -193,10 +206,16 @@ Rule rule_for(const Node& node, const OpLookup& ops) {
   return found != std::end(kRules) ? found->rule : nullptr;
 }
 
-// Marks what the node gives. False where images may meet.
+bool is_deterministic(const Node& node, const OpLookup& ops) {
+  const OpDef* op = ops.find(node.domain, node.op_type, node.opset);
+  return op != nullptr && (op->traits & kNotDeterministic) == 0;
+}
+
+// Marks what the node gives. False where images may meet, or would get other numbers at each run.
 bool follow(Images& im, NodeId id, const OpLookup& ops) {
   const Node& node = im.graph.node(id);
-  if (im.all_shared_from(node, 0)) return true;
+  if (!is_deterministic(node, ops)) return false;
+  if (im.all_shared_from(node, 0)) return !has_subgraph(node);
   const Rule rule = rule_for(node, ops);
   if (rule == nullptr || !rule(im, id)) return false;
   for (const ValueId out : node.outputs) {
@@ -228,8 +247,11 @@ std::int64_t separate_images(const Graph& graph, const OpLookup& ops) {
   for (const NodeId id : graph.order()) {
     if (!follow(im, id, ops)) return 1;
   }
-  const bool all = std::all_of(graph.outputs().begin(), graph.outputs().end(),
-                               [&](const GraphOutput& out) { return im.is_batched(out.value); });
+  // Results are put together as bytes, which text is not.
+  const bool all =
+      std::all_of(graph.outputs().begin(), graph.outputs().end(), [&](const GraphOutput& out) {
+        return im.is_batched(out.value) && graph.value(out.value).dtype != DType::kString;
+      });
   return all ? im.count : 1;
 }
 

@@ -13,6 +13,29 @@ namespace {
 // Plans kept for different input shapes.
 constexpr std::size_t kMostPlans = 16;
 
+// The same number of things, more than one, in every input.
+bool is_batch(std::span<const Tensor> inputs) {
+  const auto first = [](const Tensor& t) {
+    return t.dtype() != kSequence && t.shape().rank() > 0 ? t.shape()[0] : 0;
+  };
+  return !inputs.empty() && first(inputs[0]) > 1 &&
+         std::all_of(inputs.begin(), inputs.end(),
+                     [&](const Tensor& t) { return first(t) == first(inputs[0]); });
+}
+
+// The outputs of the plan are one image each of those of the graph for the whole batch.
+bool gives_images_of(const Plan& plan, const Graph& batch) {
+  for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
+    const auto& one = plan.slots[static_cast<std::size_t>(plan.outputs[i].value)].shape;
+    const auto& all = batch.value(batch.outputs()[i].value).shape;
+    if (!one || !all || one->rank() == 0 || one->rank() != all->rank()) return false;
+    SymShape expected = *all;
+    expected[0] = Dim(1);
+    if (SymShape(*one) != expected) return false;
+  }
+  return true;
+}
+
 class Subgraph : public SubgraphRunner {
  public:
   Subgraph(GraphPtr graph, const Engine& engine) : runner_(std::move(graph), engine) {}
@@ -118,7 +141,7 @@ Result<std::shared_ptr<Plan>> GraphRunner::make_plan_for(std::span<const Tensor>
 }
 
 std::shared_ptr<Plan> GraphRunner::plan_for_image(std::span<const Tensor> inputs) const {
-  if (!engine_.options().batch_by_image) return nullptr;
+  if (!engine_.options().batch_by_image || !is_batch(inputs)) return nullptr;
   Graph graph = with_inputs(inputs);
   if (!infer_shapes(graph, engine_.ops()).ok()) return nullptr;
   const std::int64_t images = separate_images(graph, engine_.ops());
@@ -130,7 +153,7 @@ std::shared_ptr<Plan> GraphRunner::plan_for_image(std::span<const Tensor> inputs
     image.push_back(Tensor::view(input.dtype(), shape, nullptr));
   }
   Result<std::shared_ptr<Plan>> plan = make_plan_for(image);
-  if (!plan.ok()) return nullptr;
+  if (!plan.ok() || !gives_images_of(**plan, graph)) return nullptr;
   (*plan)->images = images;
   return std::move(plan).value();
 }

@@ -96,8 +96,8 @@ Result<std::unique_ptr<Reference>> session_reference(const Options& options, Sid
 // Without a second argument the plan is what is compared; otherwise the file, whose every value is
 // there in the plan without optimisation.
 Result<Sides> open_sides(const Options& options, TensorMap& inputs) {
-  const SessionOptions chosen =
-      options.other.empty() ? options.session : unoptimised(options.session);
+  SessionOptions chosen = options.other.empty() ? options.session : unoptimised(options.session);
+  chosen.batch_by_image = false;  // values of all images at once
   MINI_TRY_ASSIGN(Session session, Session::load(options.model, chosen));
   Sides sides(std::move(session));
   MINI_TRY_ASSIGN(inputs, make_inputs(options, sides.session));

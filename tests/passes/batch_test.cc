@@ -68,6 +68,45 @@ TEST_F(Batch, SeesWhereImagesMeet) {
             }),
             1);
   EXPECT_EQ(alone([&] { return node("NonZero", {x}); }), 1);
+  // As many images as sizes say.
+  EXPECT_EQ(alone([&] {
+              return node("Resize", {x, kNoValue, kNoValue, b.ints({4, 8, 12, 12})});
+            }),
+            1);
+  EXPECT_EQ(alone([&] { return node("Resize", {x, kNoValue, b.floats({4}, {1, 1, 2, 2})}); }), 4);
+}
+
+TEST_F(Batch, SeesWhatBelongsToTheWholeBatch) {
+  const Attributes window = {{"kernel_shape", Ints{2, 2}}};
+  EXPECT_EQ(images(node("MaxPool", {x}, window)), 4);
+  b = GraphBuilder();
+  x = b.input({4, 8, 6, 6});
+  const ValueId pooled = node("MaxPool", {x}, window);
+  const ValueId indices = b.graph().add_value("indices");
+  b.graph().set_node_output(b.graph().producer(pooled), 1, indices);
+  b.output(indices);
+  EXPECT_EQ(images(pooled), 1);  // they count from the first image
+
+  const auto normalised = [&](std::int64_t training) {
+    b = GraphBuilder(15);
+    x = b.input({4, 8, 6, 6});
+    const ValueId c = b.weights({8});
+    return images(node("BatchNormalization", {x, c, c, c, c}, {{"training_mode", training}}));
+  };
+  EXPECT_EQ(normalised(0), 4);
+  EXPECT_EQ(normalised(1), 1);
+
+  // Numbers drawn once for all images.
+  b = GraphBuilder();
+  x = b.input({4, 8, 6, 6});
+  const ValueId noise = node("RandomNormal", {}, {{"shape", Ints{1, 8, 6, 6}}});
+  EXPECT_EQ(images(node("Add", {x, noise})), 1);
+
+  // Before opset 7 `axis` says where the second operand starts: at the images.
+  b = GraphBuilder(6);
+  x = b.input({4, 8, 6, 6});
+  const Attributes legacy = {{"axis", std::int64_t{0}}, {"broadcast", std::int64_t{1}}};
+  EXPECT_EQ(images(node("Add", {x, b.weights({4})}, legacy)), 1);
 }
 
 TEST_F(Batch, IsForActivationsThatOutweighTheWeights) {

@@ -176,7 +176,9 @@ Status Executor::run_dynamic(const Step& step, State& state) {
 
 Status Executor::run_step(const Step& step, State& state) {
   if (step.dynamic) return run_dynamic(step, state);
-  return run_static(step, state).at(step.node.str());
+  Status status = run_static(step, state);
+  if (status.ok()) return status;  // the node is spelt for failures only
+  return std::move(status).at(step.node.str());
 }
 
 Status Executor::run_steps(State& state, Profiler* profiler, const StepObserver* observer) {

@@ -31,18 +31,6 @@ std::string list(const Names& names) {
   return text;
 }
 
-std::vector<std::string> input_names(const Graph& graph) {
-  std::vector<std::string> names;
-  for (const ValueId in : graph.inputs) names.push_back(graph.value(in).name);
-  return names;
-}
-
-std::vector<std::string> output_names(const Graph& graph) {
-  std::vector<std::string> names;
-  for (const GraphOutput& out : graph.outputs()) names.push_back(out.name);
-  return names;
-}
-
 // --- shapes of inputs
 
 using Extents = std::map<std::string, std::int64_t>;  // by symbol

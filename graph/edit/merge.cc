@@ -16,18 +16,6 @@ struct Pair {
   ValueId input;       // of the second
 };
 
-std::vector<std::string> input_names(const Graph& graph) {
-  std::vector<std::string> names;
-  for (const ValueId in : graph.inputs) names.push_back(graph.value(in).name);
-  return names;
-}
-
-std::vector<std::string> output_names(const Graph& graph) {
-  std::vector<std::string> names;
-  for (const GraphOutput& out : graph.outputs()) names.push_back(out.name);
-  return names;
-}
-
 std::optional<std::size_t> place_of(const std::vector<std::string>& names,
                                     const std::string& name) {
   const auto it = std::find(names.begin(), names.end(), name);

@@ -238,6 +238,18 @@ int Graph::opset(std::string_view domain) const {
   return it == opsets.end() ? 1 : it->second;
 }
 
+std::vector<std::string> input_names(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const ValueId in : graph.inputs) names.push_back(graph.value(in).name);
+  return names;
+}
+
+std::vector<std::string> output_names(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const GraphOutput& out : graph.outputs()) names.push_back(out.name);
+  return names;
+}
+
 // --- verify
 
 namespace {

@@ -172,4 +172,8 @@ class Graph {
   std::int64_t next_rank_ = 0;
 };
 
+// In their order.
+std::vector<std::string> input_names(const Graph& graph);
+std::vector<std::string> output_names(const Graph& graph);
+
 }  // namespace mini_infer

@@ -22,12 +22,6 @@ using testing::Not;
 
 class Comparing : public Program {
  protected:
-  std::string save(const pb::ModelProto& model, const std::string& name) {
-    const std::string bytes = model.SerializeAsString();
-    const auto* begin = reinterpret_cast<const std::byte*>(bytes.data());
-    return write(name, {begin, begin + bytes.size()});
-  }
-
   // 60 nodes, x -> (BatchNormalization -> LeakyRelu) 30 times -> y; one of them may have another
   // epsilon.
   static pb::ModelProto chain(int changed = -1) {

@@ -13,11 +13,6 @@ using testing::Not;
 
 class Doctor : public Program {
  protected:
-  std::string save(const pb::ModelProto& model, const std::string& name = "model.onnx") {
-    const std::string bytes = model.SerializeAsString();
-    const auto* begin = reinterpret_cast<const std::byte*>(bytes.data());
-    return write(name, {begin, begin + bytes.size()});
-  }
   // All that was said about a topic, with its level: "note: text\n".
   static std::string said(const json& page, const std::string& topic) {
     std::string text;

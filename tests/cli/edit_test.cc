@@ -14,11 +14,6 @@ using testing::HasSubstr;
 
 class Editing : public Program {
  protected:
-  std::string save(const pb::ModelProto& model, const std::string& name = "in.onnx") {
-    const std::string bytes = model.SerializeAsString();
-    const auto* begin = reinterpret_cast<const std::byte*>(bytes.data());
-    return write(name, {begin, begin + bytes.size()});
-  }
   std::string out() const { return file("out.onnx"); }
   // Edits `in` to out(); the line for the last step is what_.
   void edit(const std::string& in, const std::string& steps) {

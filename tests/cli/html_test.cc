@@ -126,12 +126,6 @@ constexpr const char* kAfter = R"(
 
 class Page : public Program {
  protected:
-  std::string save(const pb::ModelProto& model) {
-    const std::string bytes = model.SerializeAsString();
-    const auto* begin = reinterpret_cast<const std::byte*>(bytes.data());
-    return write("model.onnx", {begin, begin + bytes.size()});
-  }
-
   // Names that would be markup or script if they were not taken for text.
   std::string hostile_model() {
     pb::ModelProto model = make_model();

@@ -16,12 +16,6 @@ using testing::SizeIs;
 
 class Inspecting : public Program {
  protected:
-  std::string save(const pb::ModelProto& model, const std::string& name = "model.onnx") {
-    const std::string bytes = model.SerializeAsString();
-    const auto* begin = reinterpret_cast<const std::byte*>(bytes.data());
-    return write(name, {begin, begin + bytes.size()});
-  }
-
   // x -> Gemm(w) -> Relu -> NoSuchOp(left out, x) -> y; the weights in a Constant node.
   std::string model() {
     pb::ModelProto model = make_model();

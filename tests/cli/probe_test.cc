@@ -12,12 +12,6 @@ using testing::HasSubstr;
 
 class Probing : public Program {
  protected:
-  std::string save(const pb::ModelProto& model, const std::string& name = "model.onnx") {
-    const std::string bytes = model.SerializeAsString();
-    const auto* begin = reinterpret_cast<const std::byte*>(bytes.data());
-    return write(name, {begin, begin + bytes.size()});
-  }
-
   // x -> Identity -> Relu -> (- one) -> Log -> (+ shift) -> y
   std::string logarithm(float shift = 0) {
     pb::ModelProto model = make_model();

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "encode.h"
+#include "tests/onnx/model_maker.h"
 #include "tools/common.h"
 
 namespace mini_infer::tools {
@@ -57,6 +58,11 @@ class Program : public testing::Test {
   std::string write(const std::string& name, const Bytes& bytes) const {
     EXPECT_TRUE(write_bytes(file(name), bytes.data(), bytes.size()).ok());
     return file(name);
+  }
+  std::string save(const pb::ModelProto& model, const std::string& name = "model.onnx") const {
+    const std::string bytes = model.SerializeAsString();
+    const auto* begin = reinterpret_cast<const std::byte*>(bytes.data());
+    return write(name, {begin, begin + bytes.size()});
   }
   // One line that begins with the program's name.
   void expect_one_line(const std::string& what) const {

@@ -1,4 +1,6 @@
 // Every shared model simplifies to a file that gives the same results, and once is enough.
+#include "tests/support/shared_models.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,17 +17,6 @@ namespace mini_infer {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::vector<fs::path> shared_models() {
-  std::vector<fs::path> models;
-  for (const char* folder : {"models", "cases"}) {
-    const fs::path root = fs::path(MINI_SHARED) / folder;
-    if (!fs::exists(root)) continue;
-    for (const auto& entry : fs::directory_iterator(root)) models.push_back(entry.path());
-  }
-  std::sort(models.begin(), models.end());
-  return models;
-}
 
 // By the names of the inputs.
 TensorMap test_inputs(const fs::path& folder, const std::vector<ValueInfo>& inputs) {

@@ -40,10 +40,12 @@ constexpr int kManyBlocks = 16;
 
 template <int kStep, int kRows, int kPixels>
 MINI_INLINE void prefetch_pixels(const float* source, std::ptrdiff_t source_row) {
+  constexpr int kLine = kStep < 16 ? 16 / kStep : 1;  // pixels
 #pragma GCC unroll 2
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 16
-    for (int i = 0; i < kPixels; ++i) __builtin_prefetch(source + r * source_row + i * kStep);
+    for (int i = 0; i < kPixels; i += kLine)
+      __builtin_prefetch(source + r * source_row + i * kStep);
   }
 }
 

@@ -8,13 +8,8 @@
 
 namespace mini_infer::simd::MINI_ISA {
 
-// Registers of this set, and the tile of kTilePixels x kTileBlocks accumulators that leaves room
-// for weights and one broadcast.
-#if defined(__AVX512F__) || defined(__aarch64__)
-inline constexpr int kRegisters = 32;
-#else
-inline constexpr int kRegisters = 16;
-#endif
+// The tile of kTilePixels x kTileBlocks accumulators that leaves registers for weights and one
+// broadcast.
 inline constexpr int kTileBlocks = 2;
 #if defined(__AVX512F__)
 inline constexpr int kTilePixels = 14;
@@ -107,12 +102,16 @@ MINI_INLINE void multiply_add(const float* source, std::ptrdiff_t source_row, co
   }
 }
 
+// Channels in a turn of the loop below. Its length must not be a constant: GCC 12 would unroll it
+// before it knows registers, and then moves accumulators between them.
+inline constexpr int kTurn = 8;
+
 // The same for `lanes` input channels of one block; the weights that come next are fetched first.
 template <int kStep, int kRows, int kPixels, int kBlocks>
 MINI_INLINE void multiply_channels(const float* source, std::ptrdiff_t source_row, int lanes,
                                    const float*& weights, WeightsAhead& ahead,
                                    Vec (&acc)[kBlocks][kRows][kPixels]) {
-#pragma GCC unroll 2
+#pragma GCC unroll kTurn
   for (int k = 0; k < lanes; ++k, weights += kBlocks * kLanes) {
     ahead.fetch();
     multiply_add<kStep, kRows, kPixels, kBlocks>(source + k, source_row, weights, acc);

@@ -28,6 +28,11 @@ constexpr bool kRowsByLane = false;
 
 // How many steps of k ahead the operands are fetched; matters where they stream from the L3 cache.
 constexpr int kPrefetchA = 16, kPrefetchB = 8;
+constexpr int kLineVectors = kLanes < 16 ? 16 / kLanes : 1;  // of a cache line
+
+// Steps of k in a turn of the loop: a tile of 16 registers has so few products in a step that what
+// the loop itself costs shows.
+constexpr int kTurn = kRegisters == 16 ? 8 : 1;
 
 // Small tiles split k over several sets of accumulators, again to have about 8 of them.
 constexpr int accumulator_sets(int rows, int vectors) {
@@ -56,6 +61,7 @@ MINI_INLINE void multiply(const Tile& t, Vec (&sum)[MR * NV]) {
   MINI_UNROLL
   for (int i = 0; i < kSets * MR * NV; ++i) acc[i] = zero();
   std::int64_t k = 0;
+#pragma GCC unroll kTurn
   for (; k + kSets <= depth; k += kSets) {
     MINI_UNROLL
     for (int set = 0; set < kSets; ++set) {
@@ -63,7 +69,8 @@ MINI_INLINE void multiply(const Tile& t, Vec (&sum)[MR * NV]) {
         ahead.fetch();
         __builtin_prefetch(a + kPrefetchA * a_step);
         MINI_UNROLL
-        for (int j = 0; j < NV; ++j) __builtin_prefetch(b + kPrefetchB * b_step + j * kLanes);
+        for (int j = 0; j < NV; j += kLineVectors)
+          __builtin_prefetch(b + kPrefetchB * b_step + j * kLanes);
       }
       Vec row_of_b[NV];
       MINI_UNROLL

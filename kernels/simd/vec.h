@@ -34,6 +34,11 @@ using Vec = xsimd::batch<float, Arch>;
 using VecI = xsimd::batch<std::int32_t, Arch>;
 using Mask = xsimd::batch_bool<float, Arch>;
 inline constexpr int kLanes = static_cast<int>(Vec::size);
+#if defined(__AVX512F__) || defined(__aarch64__)
+inline constexpr int kRegisters = 32;
+#else
+inline constexpr int kRegisters = 16;
+#endif
 
 MINI_INLINE Vec load(const float* p) { return Vec::load_unaligned(p); }
 MINI_INLINE void store(float* p, Vec v) { v.store_unaligned(p); }

@@ -7,11 +7,10 @@ namespace {
 
 constexpr float kLowest = -__builtin_inff();
 
-// A maximum over a window leaves NaN out, as ONNX's reference does; min_nan's sibling with the
-// operands the other way round.
+// A maximum over a window leaves NaN out, as ONNX's reference does.
 struct Max {
   static MINI_INLINE Vec start() { return broadcast(kLowest); }
-  static MINI_INLINE Vec join(Vec acc, Vec x) { return select(x > acc, x, acc); }
+  static MINI_INLINE Vec join(Vec acc, Vec x) { return max_number(x, acc); }
   static MINI_INLINE float join(float acc, float x) { return x > acc ? x : acc; }
   static constexpr float kStart = kLowest;
 };
@@ -33,6 +32,51 @@ MINI_INLINE Taps taps_of(const PoolRow& r, std::int64_t ox) {
   const std::int64_t first = start < 0 ? (-start + r.dilation - 1) / r.dilation : 0;
   const std::int64_t last = room > 0 ? (room + r.dilation - 1) / r.dilation : 0;
   return {first, least(last, r.taps), start};
+}
+
+// Outputs [first, last) meet all taps inside the row; divisions are for the others.
+struct Inside {
+  std::int64_t first, last;
+};
+MINI_INLINE Inside inside_of(const PoolRow& r) {
+  const std::int64_t first = r.pad > 0 ? least((r.pad + r.stride - 1) / r.stride, r.out_width) : 0;
+  const std::int64_t room = r.width + r.pad - (r.taps - 1) * r.dilation;  // for starts of windows
+  const std::int64_t last = room > 0 ? least((room + r.stride - 1) / r.stride, r.out_width) : 0;
+  return {first, last > first ? last : first};
+}
+
+// Outputs [ox, end) of a plain row, from the columns joined.
+template <class Op>
+MINI_INLINE void pool_border(const PoolRow& r, const float* column, std::int64_t ox,
+                             std::int64_t end) {
+  for (; ox < end; ++ox) {
+    const Taps t = taps_of(r, ox);
+    float acc = Op::kStart;
+    for (std::int64_t k = t.first; k < t.last; ++k) {
+      acc = Op::join(acc, column[t.start + k * r.dilation]);
+    }
+    r.out[ox] = r.factors != nullptr ? acc * r.factors[ox] : acc;
+  }
+}
+
+template <class Op>
+MINI_INLINE void pool_inside(const PoolRow& r, const float* column, Inside inside) {
+  std::int64_t ox = inside.first;
+  if (r.stride == 1) {
+    for (; ox + kLanes <= inside.last; ox += kLanes) {
+      Vec acc = Op::start();
+      for (std::int64_t k = 0; k < r.taps; ++k) {
+        acc = Op::join(acc, load(column + ox - r.pad + k * r.dilation));
+      }
+      store(r.out + ox, r.factors != nullptr ? acc * load(r.factors + ox) : acc);
+    }
+  }
+  for (; ox < inside.last; ++ox) {
+    const float* first = column + ox * r.stride - r.pad;
+    float acc = Op::kStart;
+    for (std::int64_t k = 0; k < r.taps; ++k) acc = Op::join(acc, first[k * r.dilation]);
+    r.out[ox] = r.factors != nullptr ? acc * r.factors[ox] : acc;
+  }
 }
 
 // Down the columns first, in vectors; then along the row.
@@ -57,30 +101,46 @@ MINI_INLINE void pool_plain(const PoolRow& r) {
       }
     });
   }
-  for (std::int64_t ox = 0; ox < r.out_width; ++ox) {
-    const Taps t = taps_of(r, ox);
-    float acc = Op::kStart;
-    for (std::int64_t k = t.first; k < t.last; ++k) {
-      acc = Op::join(acc, column[t.start + k * r.dilation]);
+  const Inside inside = inside_of(r);
+  pool_border<Op>(r, column, 0, inside.first);
+  pool_inside<Op>(r, column, inside);
+  pool_border<Op>(r, column, inside.last, r.out_width);
+}
+
+// kCount outputs of a row of blocks, which all meet the taps t.
+template <class Op, int kCount>
+MINI_INLINE void pool_pixels(const PoolRow& r, std::int64_t ox, Taps t) {
+  const float* first = r.source + (t.start + t.first * r.dilation) * kLanes;
+  Vec acc[kCount];
+#pragma GCC unroll 4
+  for (int i = 0; i < kCount; ++i) acc[i] = Op::start();
+  for (std::int64_t y = 0; y < r.rows; ++y) {
+    const float* x = first + y * r.row_step;
+    for (std::int64_t k = t.first; k < t.last; ++k, x += r.dilation * kLanes) {
+#pragma GCC unroll 4
+      for (int i = 0; i < kCount; ++i) acc[i] = Op::join(acc[i], load(x + i * r.stride * kLanes));
     }
-    r.out[ox] = r.factors != nullptr ? acc * r.factors[ox] : acc;
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < kCount; ++i) {
+    if (r.factors != nullptr) acc[i] = acc[i] * broadcast(r.factors[ox + i]);
+    store(r.out + (ox + i) * kLanes, acc[i]);
   }
 }
 
 template <class Op>
 MINI_INLINE void pool_blocked(const PoolRow& r) {
-  for (std::int64_t ox = 0; ox < r.out_width; ++ox) {
-    const Taps t = taps_of(r, ox);
-    const float* first = r.source + (t.start + t.first * r.dilation) * kLanes;
-    Vec acc = Op::start();
-    for (std::int64_t y = 0; y < r.rows; ++y) {
-      const float* x = first + y * r.row_step;
-      for (std::int64_t k = t.first; k < t.last; ++k, x += r.dilation * kLanes) {
-        acc = Op::join(acc, load(x));
-      }
-    }
-    store(r.out + ox * kLanes, r.factors != nullptr ? acc * broadcast(r.factors[ox]) : acc);
+  constexpr int kCount = 4;
+  const Inside inside = inside_of(r);
+  std::int64_t ox = 0;
+  for (; ox < inside.first; ++ox) pool_pixels<Op, 1>(r, ox, taps_of(r, ox));
+  for (; ox + kCount <= inside.last; ox += kCount) {
+    pool_pixels<Op, kCount>(r, ox, {0, r.taps, ox * r.stride - r.pad});
   }
+  for (; ox < inside.last; ++ox) {
+    pool_pixels<Op, 1>(r, ox, {0, r.taps, ox * r.stride - r.pad});
+  }
+  for (; ox < r.out_width; ++ox) pool_pixels<Op, 1>(r, ox, taps_of(r, ox));
 }
 
 // x[0] op x[1] op ..., with four accumulators; for the sum of a plane.

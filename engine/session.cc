@@ -2,7 +2,9 @@
 #include <mini_infer/session.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <new>
+#include <string_view>
 
 #include "engine/cpu.h"
 #include "engine/graph_runner.h"
@@ -89,7 +91,23 @@ Session::~Session() = default;
 
 namespace {
 
+// What MINI_ISA names must be a set of this build; one that the CPU lacks gives way to the best
+// below it.
+Status check_environment() {
+  const char* forced = std::getenv("MINI_ISA");
+  if (forced == nullptr || *forced == '\0') return {};
+  std::string known;
+  for (int i = 0; i < static_cast<int>(Isa::count); ++i) {
+    const char* name = isa_name(static_cast<Isa>(i));
+    if (std::string_view(forced) == name) return {};
+    known += cat(known.empty() ? "" : ", ", name);
+  }
+  return error(Code::kInvalidArgument, "MINI_ISA=", forced,
+               " in the environment: no such instruction set; it may be one of ", known);
+}
+
 Result<Isa> chosen_isa(const std::string& name) {
+  MINI_TRY(check_environment());
   if (name.empty()) return best_isa();
   std::string known;
   for (int i = 0; i < static_cast<int>(Isa::count); ++i) {

@@ -17,7 +17,7 @@ enum class Isa : std::uint8_t {
 const char* isa_name(Isa isa) noexcept;
 // Whether this CPU and this operating system can run it (XCR0 is checked, not only CPUID).
 bool isa_supported(Isa isa) noexcept;
-// The best supported set; MINI_ISA=<name> in the environment forces a lower one, never a higher one. Constant for the process.
+// The best supported set; MINI_ISA=<name> in the environment forces a lower one, never a higher one (a session refuses names of no set). Constant for the process.
 Isa best_isa() noexcept;
 // floats in a vector: 4, 8 or 16. Also the channel block c of the NCHWc layout.
 int isa_lanes(Isa isa) noexcept;

@@ -3,6 +3,7 @@
 #include <mini_infer/session.h>
 
 #include <cmath>
+#include <cstdlib>
 
 #include "tests/onnx/model_maker.h"
 
@@ -128,12 +129,22 @@ TEST(SessionOptions, IsaChoosesTheKernels) {
     const auto session = load(convolutions(), {.isa = isa});
     ASSERT_TRUE(session.ok());
     const Traced traced = trace(*session, picture());
-    EXPECT_THAT(traced.plan.steps.back().kernel,
-                testing::EndsWith(isa));
+    EXPECT_THAT(traced.plan.steps.back().kernel, testing::EndsWith(isa));
   }
   const auto session = load(convolutions(), {.isa = "mmx"});
   ASSERT_FALSE(session.ok());
   EXPECT_THAT(session.status().message(), HasSubstr("instruction set 'mmx': this CPU has "));
+}
+
+TEST(SessionOptions, UnknownSetInEnvironmentIsRefused) {
+  const char* before = std::getenv("MINI_ISA");
+  const std::string kept = before != nullptr ? before : "";
+  setenv("MINI_ISA", "sse4.2", 1);
+  const auto session = load(convolutions());
+  kept.empty() ? unsetenv("MINI_ISA") : setenv("MINI_ISA", kept.c_str(), 1);
+  ASSERT_FALSE(session.ok());
+  EXPECT_THAT(session.status().message(),
+              HasSubstr("MINI_ISA=sse4.2 in the environment: no such instruction set"));
 }
 
 TEST(PlanInfo, ArenaBlocksOfOneStepDoNotOverlap) {

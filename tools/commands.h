@@ -20,5 +20,6 @@ void add_inspect_command(CLI::App& app, Action& action);
 void add_simplify_command(CLI::App& app, Action& action);
 void add_ops_command(CLI::App& app, Action& action);
 void add_demo_command(CLI::App& app, Action& action);
+void add_man_command(CLI::App& app, Action& action);
 
 }  // namespace mini_infer::tools

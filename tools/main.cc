@@ -23,6 +23,7 @@ void add_commands(CLI::App& app, Action& action) {
   add_ops_command(app, action);
   add_demo_command(app, action);
   add_completion_command(app, action);
+  add_man_command(app, action);
 }
 
 int main_with(int argc, char** argv) {

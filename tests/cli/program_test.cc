@@ -15,7 +15,7 @@ using testing::Not;
 
 TEST_F(Program, HelpEverywhereWithAnExample) {
   for (const char* command : {"", "run", "test", "bench", "compare", "doctor", "edit", "inspect",
-                              "simplify", "ops", "demo", "completion"}) {
+                              "simplify", "ops", "demo", "completion", "man"}) {
     EXPECT_EQ(run(std::string(command) + " --help"), 0);
     EXPECT_THAT(out_, HasSubstr("Example")) << command;
     EXPECT_THAT(out_, HasSubstr(std::string("mini-infer ") + command)) << command;

@@ -11,6 +11,11 @@ set(prefix ${BUILD_DIR}/package_test/prefix)
 set(work ${BUILD_DIR}/package_test/build)
 file(REMOVE_RECURSE ${BUILD_DIR}/package_test)
 run_or_fail(${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${prefix})
+foreach(manual ${MANUALS})
+  if(NOT EXISTS ${prefix}/share/${manual})
+    message(FATAL_ERROR "share/${manual} was not installed")
+  endif()
+endforeach()
 
 # The first ```cpp block of the README, at most ten lines long.
 file(READ ${README} readme)

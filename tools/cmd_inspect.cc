@@ -161,19 +161,21 @@ void print_plan(const Report& report) {
 
 // --node, --op and --match need no plan, and no operator to exist.
 int show_nodes(const Options& options) {
+  Progress progress("reading " + options.model);
   const Result<ImportedModel> model = read_graph(options.model);
   if (!model.ok()) return fail(model.status());
   const Result<std::vector<NodePlace>> nodes = find_nodes(model->graph, options.query);
   if (!nodes.ok()) return fail(nodes.status());
+  std::string text;
   if (options.json) {
     Json json = {{"model", options.model}, {"nodes", Json::array()}};
     for (const NodePlace& place : *nodes) json["nodes"].push_back(node_json(place));
-    std::printf("%s\n", dump(json).c_str());
-    return kExitOk;
+    text = dump(json) + '\n';
+  } else {
+    for (const NodePlace& place : *nodes) text += (text.empty() ? "" : "\n") + print_node(place);
   }
-  for (const NodePlace& place : *nodes) {
-    std::printf("%s%s", &place == &nodes->front() ? "" : "\n", print_node(place).c_str());
-  }
+  progress.clear();
+  std::fputs(text.c_str(), stdout);
   return kExitOk;
 }
 

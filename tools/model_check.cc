@@ -130,45 +130,101 @@ std::string first_difference(const std::string& original, const std::string& cha
   return "";
 }
 
+// A random input and what the original makes of it.
+struct Trial {
+  TensorMap inputs, want;
+};
+
+std::size_t bytes_of(const TensorMap& tensors) {
+  std::size_t bytes = 0;
+  for (const auto& [name, tensor] : tensors) bytes += tensor.bytes();
+  return bytes;
+}
+
+// With the first extent for open ones that the original runs with, which `open` then keeps.
+Result<Trial> try_original(const Session& original, const ShapeMap& shapes, std::uint32_t seed,
+                           std::int64_t& open) {
+  Result<TensorMap> want = Status(Code::kInternal, "not run");
+  for (const std::int64_t extent : kExtents) {
+    if (open != 0 && extent != open) continue;
+    MINI_TRY_ASSIGN(TensorMap inputs, random_inputs(original, shapes, extent, seed));
+    want = run_on(original, inputs);
+    if (!want.ok()) continue;
+    open = extent;
+    return Trial{std::move(inputs), *std::move(want)};
+  }
+  return want.status();
+}
+
+// Both models, one after the other: their packed weights need not be in memory together.
+class Checker {
+ public:
+  Checker(const std::string& original, const std::string& changed, const ShapeMap& shapes)
+      : original_(original), changed_(changed), shapes_(shapes) {}
+
+  // Runs up to `runs` in all, or until outputs differ.
+  Status run(int runs, ModelCheck& check) {
+    while (check.runs < runs && check.problem.empty() && check.skipped.empty()) {
+      MINI_TRY_ASSIGN(const std::vector<Trial> trials, try_some(runs - check.runs, check));
+      MINI_TRY(compare_with(trials, check));
+    }
+    return ok();
+  }
+
+ private:
+  // As many as together have outputs of a modest size, at least one.
+  Result<std::vector<Trial>> try_some(int most, ModelCheck& check) {
+    constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+    std::vector<Trial> trials;
+    const auto session = Session::load(original_, options_without_passes({}));
+    if (!session.ok()) {
+      check.skipped = session.status().message();
+      return trials;
+    }
+    factor_ = auto_factor(session->model());
+    std::size_t bytes = 0;
+    for (int i = 0; i < most && bytes < kMostBytes; ++i) {
+      const auto seed = static_cast<std::uint32_t>(100 * (check.runs + i));
+      Result<Trial> trial = try_original(*session, shapes_, seed, open_);
+      if (!trial.ok()) {
+        check.skipped = trial.status().message();
+        break;
+      }
+      bytes += bytes_of(trial->inputs) + bytes_of(trial->want);
+      trials.push_back(*std::move(trial));
+    }
+    return trials;
+  }
+
+  Status compare_with(const std::vector<Trial>& trials, ModelCheck& check) {
+    if (trials.empty()) return ok();
+    MINI_TRY_ASSIGN(const Session session, Session::load(changed_, options_without_passes({})));
+    std::vector<std::string> names;
+    for (const ValueInfo& output : session.outputs()) names.push_back(output.name);
+    for (const Trial& trial : trials) {
+      MINI_TRY_ASSIGN(const TensorMap got, run_on(session, trial.inputs));
+      ++check.runs;
+      check.problem = differences(got, trial.want, names, factor_, false, check);
+      if (check.problem.empty()) continue;
+      const std::string first = first_difference(original_, changed_, trial.inputs);
+      if (!first.empty()) check.problem = first + "; outputs: " + check.problem;
+      break;
+    }
+    return ok();
+  }
+
+  const std::string &original_, &changed_;
+  const ShapeMap& shapes_;
+  double factor_ = 0;
+  std::int64_t open_ = 0;
+};
+
 }  // namespace
 
 Result<ModelCheck> check_models(const std::string& original, const std::string& changed,
                                 const ShapeMap& shapes, int runs) {
   ModelCheck check;
-  if (runs == 0) return check;
-  const auto before = Session::load(original, options_without_passes({}));
-  if (!before.ok()) {
-    check.skipped = before.status().message();
-    return check;
-  }
-  MINI_TRY_ASSIGN(const Session after, Session::load(changed, options_without_passes({})));
-  std::vector<std::string> names;
-  for (const ValueInfo& output : after.outputs()) names.push_back(output.name);
-  std::int64_t open = 0;
-  for (int run = 0; run < runs; ++run) {
-    const auto seed = static_cast<std::uint32_t>(100 * run);
-    Result<TensorMap> want = Status(Code::kInternal, "not run");
-    TensorMap inputs;
-    for (const std::int64_t extent : kExtents) {
-      if (open != 0 && extent != open) continue;
-      MINI_TRY_ASSIGN(inputs, random_inputs(*before, shapes, extent, seed));
-      want = run_on(*before, inputs);
-      if (!want.ok()) continue;
-      open = extent;
-      break;
-    }
-    if (!want.ok()) {
-      check.skipped = want.status().message();
-      return check;
-    }
-    MINI_TRY_ASSIGN(const TensorMap got, run_on(after, inputs));
-    ++check.runs;
-    check.problem = differences(got, *want, names, auto_factor(before->model()), false, check);
-    if (check.problem.empty()) continue;
-    const std::string first = first_difference(original, changed, inputs);
-    if (!first.empty()) check.problem = first + "; outputs: " + check.problem;
-    return check;
-  }
+  MINI_TRY(Checker(original, changed, shapes).run(runs, check));
   return check;
 }
 

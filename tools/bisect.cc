@@ -80,6 +80,22 @@ Result<Culprit> bisect(const TryPlan& attempt, const std::vector<std::string>& i
   return culprit;
 }
 
+namespace {
+
+// How to do without what is at fault until it is mended; empty where nothing is.
+std::string remedy(const Culprit& culprit) {
+  if (culprit.kind == Culprit::Kind::kKernel) {
+    return "MINI_ISA=" + culprit.right_isa +
+           " in the environment, or SessionOptions::isa, runs it with other kernels";
+  }
+  if (culprit.kind == Culprit::Kind::kPass) {
+    return "SessionOptions::disabled_passes = {\"" + culprit.pass + "\"} leaves the pass out";
+  }
+  return "";
+}
+
+}  // namespace
+
 std::string print_culprit(const Culprit& culprit) {
   if (culprit.problem.empty())
     return "the optimised plan gives the right outputs: nothing to find\n";
@@ -98,6 +114,8 @@ std::string print_culprit(const Culprit& culprit) {
         "neither a pass nor a lower instruction set makes a difference: an operator is wrong in "
         "itself\n";
   }
+  if (const std::string how = remedy(culprit); !how.empty())
+    text += "until it is mended: " + how + '\n';
   if (culprit.rewrite == 0) return text;
   text += format("rewrite %lld, by pass %s (%s), is the first after which outputs are wrong:\n",
                  culprit.rewrite, culprit.pass.c_str(), culprit.stage.c_str());
@@ -118,7 +136,8 @@ Json culprit_json(const Culprit& culprit) {
           {"added", culprit.added},
           {"right_isa", culprit.right_isa},
           {"node", culprit.node},
-          {"kernel", culprit.kernel}};
+          {"kernel", culprit.kernel},
+          {"remedy", remedy(culprit)}};
 }
 
 }  // namespace mini_infer::tools

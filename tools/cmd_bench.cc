@@ -329,7 +329,7 @@ void add_bench_command(CLI::App& app, Action& action) {
       ->check(CLI::Range(std::int64_t{1}, kMostBatch));
   command->add_option("--seconds", options->seconds, "how long to measure each model")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   add_shape_option(*command, options->shapes);
   add_input_option(*command, options->inputs);
   CLI::Option* profile = command->add_flag("--profile", options->profile,

@@ -12,6 +12,7 @@
 #include "tools/demo/embedded.h"
 #include "tools/input_options.h"
 #include "tools/labels.h"
+#include "tools/pixel_metadata.h"
 
 namespace mini_infer::tools {
 namespace {

@@ -71,7 +71,7 @@ void add_doctor_command(CLI::App& app, Action& action) {
       ->add_option("--seconds", options->doctor.seconds,
                    "how long to time runs; at least one is made")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   command->add_flag("--json", options->json, "the same as JSON");
   command->footer("Example:\n  mini-infer doctor model.onnx");
   command->callback([options, &action] { action = [options] { return run(*options); }; });

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "graph/passes/pass.h"
 #include "tools/arena_plot.h"
 #include "tools/commands.h"
 #include "tools/common.h"
@@ -12,6 +13,7 @@
 #include "tools/html_page.h"
 #include "tools/input_options.h"
 #include "tools/model_inputs.h"
+#include "tools/nearest.h"
 #include "tools/node_view.h"
 #include "tools/print.h"
 #include "tools/progress.h"
@@ -207,12 +209,50 @@ Status write_html(const Options& options, Report& report) {
   return write_bytes(options.html, page.data(), page.size());
 }
 
-int run(const Options& options) {
+// Options that do not go together, and passes that do not exist.
+std::string misuse(const Options& options) {
   if (options.profile && options.html.empty()) {
-    return usage_error(
-        "--profile colours the page of --html FILE; times alone: mini-infer bench "
-        "--profile");
+    return "--profile colours the page of --html FILE; times alone: mini-infer bench --profile";
   }
+  for (const std::string& name : options.disabled) {
+    const auto is_it = [&](const Pass& pass) { return pass.name == name; };
+    if (std::any_of(all_passes().begin(), all_passes().end(), is_it)) continue;
+    std::vector<std::string> known;
+    for (const Pass& pass : all_passes()) known.emplace_back(pass.name);
+    return "--disable: " + not_found("pass", name, known);
+  }
+  const std::pair<const char*, bool> of_plan[] = {
+      {"--shape", !options.shapes.empty()}, {"--disable", !options.disabled.empty()},
+      {"--tune", options.session.tune},     {"--tune-cache", !options.session.tune_cache.empty()},
+      {"--graph", options.graph},           {"--memory", options.memory},
+      {"--html", !options.html.empty()}};
+  for (const auto& [name, given] : of_plan) {
+    if (given && options.query.any()) {
+      return std::string("--node, --op and --match show nodes of the file alone: leave out ") +
+             name;
+    }
+  }
+  return "";
+}
+
+void print_report(const Options& options, const Report& report) {
+  if (options.json) {
+    std::printf("%s\n", dump(to_json(options, report)).c_str());
+    return;
+  }
+  print_model(options, report);
+  if (report.plan.ok()) {
+    print_plan(report);
+  } else if (options.shapes.empty()) {
+    std::printf("\nno plan with open dimensions taken as 1; --shape sets them: %s\n",
+                report.plan.status().message().c_str());
+  }
+  if (options.graph) std::printf("\n%s", report.session.print().c_str());
+  if (options.memory && report.plan.ok()) std::fputs(plot_arena(*report.plan).c_str(), stdout);
+}
+
+int run(const Options& options) {
+  if (const std::string wrong = misuse(options); !wrong.empty()) return usage_error(wrong);
   if (options.query.any()) return show_nodes(options);
   std::vector<std::string> notes;
   SessionOptions session_options = options.session;
@@ -237,20 +277,9 @@ int run(const Options& options) {
     const Status status = write_html(options, report);
     if (!status.ok()) return fail(status);
   }
-
-  if (options.json) {
-    std::printf("%s\n", dump(to_json(options, report)).c_str());
-    return kExitOk;
-  }
-  print_model(options, report);
-  if (report.plan.ok()) {
-    print_plan(report);
-  } else {
-    std::printf("\nno plan with open dimensions taken as 1; --shape sets them: %s\n",
-                report.plan.status().message().c_str());
-  }
-  if (options.graph) std::printf("\n%s", report.session.print().c_str());
-  if (options.memory && report.plan.ok()) std::fputs(plot_arena(*report.plan).c_str(), stdout);
+  print_report(options, report);
+  // Without --shape a missing plan is no fault of the caller.
+  if (!report.plan.ok() && !options.shapes.empty()) return fail(report.plan.status());
   return kExitOk;
 }
 

@@ -13,6 +13,7 @@
 #include "tools/model_inputs.h"
 #include "tools/npy.h"
 #include "tools/picture_files.h"
+#include "tools/pixel_metadata.h"
 #include "tools/print.h"
 #include "tools/probe.h"
 #include "tools/progress.h"
@@ -283,6 +284,8 @@ int run(const Options& options) {
   if (!options.probe.dump.empty() && options.output_folder.empty()) {
     return usage_error("--dump needs --output DIR, the folder for the values");
   }
+  const std::string pixels = unused_pixel_option(options.pixels, options.images, options.inputs);
+  if (!pixels.empty()) return usage_error(pixels + " is for pictures; none was named");
   const std::string wrong = misuse(options.task, options.images);
   if (!wrong.empty()) return usage_error(wrong);
   SessionOptions session_options = options.session;
@@ -316,7 +319,7 @@ void add_run_command(CLI::App& app, Action& action) {
       ->add_option("--top", options->top,
                    "how many classes to print; 0 for the outputs as they are")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   command
       ->add_option("--output", options->output_folder, "write each output as .npy into this folder")
       ->type_name("DIR");

@@ -25,7 +25,7 @@ namespace {
 struct Options {
   std::string input, output;
   std::vector<std::string> shapes;
-  std::string target;  // the operators, or a file that lists them
+  std::optional<std::string> target;  // the operators, or a file that lists them
   SimplifyOptions simplify;
   ExportOptions write;
   int runs = 1;
@@ -133,6 +133,10 @@ Result<OperatorSet> parse_operators(const std::string& text) {
     }
     set.emplace(name);
   }
+  if (set.empty()) {
+    return Status(Code::kInvalidArgument,
+                  "--target-ops '" + printable(text) + "' names no operator; see mini-infer ops");
+  }
   return set;
 }
 
@@ -155,8 +159,8 @@ Status work(Options& options, Report& report) {
   options.simplify.shapes = shapes;
   report.before = model.info.op_counts;
   report.bytes_before = model.info.file_bytes;
-  if (!options.target.empty()) {
-    MINI_TRY_ASSIGN(options.simplify.target, parse_operators(options.target));
+  if (options.target) {
+    MINI_TRY_ASSIGN(options.simplify.target, parse_operators(*options.target));
   }
   progress.next("simplifying " + options.input);
   MINI_TRY_ASSIGN(report.passes, simplify(model, options.simplify));

@@ -76,15 +76,19 @@ void print_outcome(const std::string& folder, const TestOutcome& outcome, bool v
 
 Result<std::vector<std::string>> chosen_tests(const Options& options) {
   std::vector<std::string> tests;
+  std::size_t all = 0;
   for (const std::string& folder : options.folders) {
     MINI_TRY_ASSIGN(const std::vector<std::string> found, find_tests(folder));
+    all += found.size();
     for (const std::string& test : found) {
       bool chosen = options.filters.empty();
       for (const std::string& filter : options.filters) chosen |= test.find(filter) != test.npos;
       if (chosen) tests.push_back(test);
     }
   }
-  return tests;
+  if (!tests.empty()) return tests;
+  return Status(Code::kInvalidArgument, format("none of the %zu tests has '%s' in its path", all,
+                                               printable(options.filters.front()).c_str()));
 }
 
 int run(Options& options) {
@@ -135,7 +139,7 @@ void add_test_command(CLI::App& app, Action& action) {
       ->allow_extra_args(false);
   command->add_option("--timeout", options->timeout, "seconds after which a test has failed")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command->add_flag("--json", options->json, "the results as JSON");
   command->add_flag("--verbose", options->verbose,
                     "also name the tests that pass, with their times");

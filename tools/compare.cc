@@ -79,6 +79,16 @@ std::int64_t exact_mismatch(const Tensor& got, const Tensor& want) {
   return -1;
 }
 
+// Two different numbers with as many digits as it takes to tell them apart: 7, else those that tell
+// any two floats apart, or any two doubles.
+std::pair<std::string, std::string> apart(double a, double b) {
+  for (const int digits : {7, 9}) {
+    std::pair<std::string, std::string> texts(format("%.*g", digits, a), format("%.*g", digits, b));
+    if (texts.first != texts.second) return texts;
+  }
+  return {format("%.17g", a), format("%.17g", b)};
+}
+
 }  // namespace
 
 Comparison compare(const Tensor& got, const Tensor& want, const Tolerance& tolerance) {
@@ -105,12 +115,13 @@ Comparison compare(const Tensor& got, const Tensor& want, const Tolerance& toler
   const auto i = static_cast<std::size_t>(worst.index);
   // Complex numbers are pairs here.
   const bool pairs = b.size() != static_cast<std::size_t>(want.elements());
+  const auto [is, wanted] = apart(a[i], b[i]);
   result.problem = format(
-      "%lld of %zu values differ; the worst at %s: %.7g instead of %.7g, off by %.3g where %.3g is "
+      "%lld of %zu values differ; the worst at %s: %s instead of %s, off by %.3g where %.3g is "
       "allowed",
       static_cast<long long>(worst.different), b.size(),
-      position(pairs ? worst.index / 2 : worst.index, want.shape()).c_str(), a[i], b[i], worst.off,
-      tolerance.atol + tolerance.rtol * std::abs(b[i]));
+      position(pairs ? worst.index / 2 : worst.index, want.shape()).c_str(), is.c_str(),
+      wanted.c_str(), worst.off, tolerance.atol + tolerance.rtol * std::abs(b[i]));
   return result;
 }
 

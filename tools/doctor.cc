@@ -12,6 +12,7 @@
 #include "tools/memory_use.h"
 #include "tools/model_inputs.h"
 #include "tools/peak.h"
+#include "tools/pixel_metadata.h"
 #include "tools/precision_traps.h"
 #include "tools/progress.h"
 #include "tools/tasks/picture_task.h"
@@ -221,6 +222,20 @@ class Doctor {
     return list;
   }
 
+  // Which numbers make pictures of a classifier, whose head does not say so.
+  void look_at_pixels() {
+    PixelOptions pixels;
+    const std::string used = use_metadata(session_->model().metadata, pixels);
+    if (used.empty()) {
+      observe(
+          Finding::kNote, "pixels",
+          "the file does not say which numbers pixels are; 0 to 1 are taken. Where classes come "
+          "out wrong: run --preset imagenet, caffe, raw or pm1");
+    } else {
+      observe(Finding::kFine, "pixels", "as the metadata say: " + printable(used));
+    }
+  }
+
   std::string meaning_for_pictures(const ValueInfo& picture) {
     const std::vector<std::string> labels = labels_of(session_->model().metadata);
     TensorMap others = inputs_;
@@ -235,6 +250,7 @@ class Doctor {
                     known.classes > 1 ? format(" with %zu classes", known.classes).c_str() : "");
     }
     if (is_classification(outputs_, labels.size())) {
+      look_at_pixels();
       if (labels.empty()) result_.command += " --labels NAMES.txt";
       return format("a classifier of %lld classes", static_cast<long long>(outputs_[0].elements()));
     }

@@ -5,6 +5,7 @@
 
 #include "tools/common.h"
 #include "tools/nearest.h"
+#include "tools/node_view.h"
 #include "tools/npy.h"
 #include "tools/print.h"
 #include "tools/text.h"
@@ -22,6 +23,26 @@ std::vector<std::string> value_names(const Graph& graph) {
   return names;
 }
 
+namespace {
+
+// Where a value of a body is computed or comes in: "'r' is a value of then_branch of 'choice':
+// ..."; empty where no body has it.
+std::string in_a_body(const Graph& graph, const std::string& name) {
+  for (const NodePlace& place : all_nodes(graph)) {
+    for (const auto& [attribute, value] : place.node().attributes) {
+      const auto* body = std::get_if<GraphPtr>(&value);
+      if (body == nullptr || (*body)->find_value(name) == kNoValue) continue;
+      return '\'' + printable(name) + "' is a value of the " + printable(attribute) + " of " +
+             place.node().str() +
+             ": values of bodies are not kept, they may be computed often or not at all; make it "
+             "an output of the body to dump what the node gives out";
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
 Result<Dump> Dump::make(const Graph& graph, const std::vector<std::string>& names,
                         std::string folder) {
   Dump dump(graph, std::move(folder));
@@ -34,7 +55,9 @@ Result<Dump> Dump::make(const Graph& graph, const std::vector<std::string>& name
     } else if (name == "all") {
       dump.names_of_all_ = sorted;
     } else {
-      problems += (problems.empty() ? "--dump: " : "\n") + not_found("value", name, known);
+      const std::string body = in_a_body(graph, name);
+      problems += (problems.empty() ? "--dump: " : "\n") +
+                  (body.empty() ? not_found("value", name, known) : body);
     }
   }
   if (!problems.empty()) return Status(Code::kInvalidArgument, problems);

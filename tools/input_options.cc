@@ -1,7 +1,12 @@
 #include "tools/input_options.h"
 
+#include <algorithm>
+#include <array>
+#include <fstream>
 #include <map>
+#include <span>
 
+#include "tools/image/image.h"
 #include "tools/model_inputs.h"
 
 namespace mini_infer::tools {
@@ -26,6 +31,25 @@ void add_values(CLI::App& command, const char* name, std::vector<double>& values
       ->expected(1, 3)
       ->type_name("X[,X,X]")
       ->allow_extra_args(false);
+}
+
+// NAME=FILE or FILE
+bool is_picture_file(const std::string& input) {
+  std::ifstream file(input.substr(input.find('=') + 1), std::ios::binary);
+  if (!file) file.open(input, std::ios::binary);
+  std::array<char, 16> start = {};
+  file.read(start.data(), start.size());
+  return is_image(std::as_bytes(std::span(start)));
+}
+
+template <class Holds>
+CLI::Validator number_check(Holds holds, const std::string& what) {
+  const auto check = [holds, what](const std::string& text) {
+    double number = 0;
+    const bool fine = CLI::detail::lexical_cast(text, number) && holds(number);
+    return fine ? std::string() : "'" + text + "' is not " + what;
+  };
+  return {check, ""};
 }
 
 }  // namespace
@@ -92,9 +116,27 @@ void add_pixel_options(CLI::App& command, PixelOptions& options) {
       "stretch (default), crop the centre, letterbox on grey, or the same in the top left corner");
 }
 
-void use_metadata(const std::map<std::string, std::string>& metadata, PixelOptions& options) {
-  const auto preset = metadata.find("mini_infer.preset");
-  if (options.preset.empty() && preset != metadata.end()) options.preset = preset->second;
+std::string unused_pixel_option(const PixelOptions& options,
+                                const std::vector<std::string>& pictures,
+                                const std::vector<std::string>& inputs) {
+  if (!pictures.empty() || std::any_of(inputs.begin(), inputs.end(), is_picture_file)) return "";
+  const std::pair<const char*, bool> given[] = {
+      {"--preset", !options.preset.empty()},  {"--scale", !options.scale.empty()},
+      {"--mean", !options.mean.empty()},      {"--std", !options.std.empty()},
+      {"--color", options.color.has_value()}, {"--layout", options.layout.has_value()},
+      {"--resize", options.fit.has_value()}};
+  for (const auto& [name, is_given] : given) {
+    if (is_given) return name;
+  }
+  return "";
+}
+
+CLI::Validator not_negative() {
+  return number_check([](double number) { return number >= 0; }, "a number from 0 up");
+}
+
+CLI::Validator positive() {
+  return number_check([](double number) { return number > 0; }, "a number above 0");
 }
 
 }  // namespace mini_infer::tools

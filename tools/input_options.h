@@ -23,8 +23,14 @@ void add_shape_option(CLI::App& command, std::vector<std::string>& shapes);
 void add_input_option(CLI::App& command, std::vector<std::string>& inputs);
 // --preset, --scale, --mean, --std, --color, --layout, --resize
 void add_pixel_options(CLI::App& command, PixelOptions& options);
-// The preset that a model names in its metadata ("mini_infer.preset"), where the command line names
-// none.
-void use_metadata(const std::map<std::string, std::string>& metadata, PixelOptions& options);
+// The first of those that was given, where there is no picture to use it for: neither among
+// `pictures` nor in the files of --input; else empty.
+std::string unused_pixel_option(const PixelOptions& options,
+                                const std::vector<std::string>& pictures,
+                                const std::vector<std::string>& inputs);
+
+// Checks of options that take a number, which say what is wrong in short words.
+CLI::Validator not_negative();
+CLI::Validator positive();
 
 }  // namespace mini_infer::tools

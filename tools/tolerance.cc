@@ -5,6 +5,8 @@
 #include <initializer_list>
 #include <string_view>
 
+#include "tools/input_options.h"
+
 namespace mini_infer::tools {
 namespace {
 
@@ -44,7 +46,7 @@ void add_tolerance_options(CLI::App& command, ToleranceOptions& options) {
   const bool automatic = options.magnitude == ToleranceOptions::Magnitude::kAuto;
   command.add_option("--rtol", options.rtol, "allowed difference relative to the expected value")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   command
       .add_option_function<std::string>(
           "--atol", [&options](const std::string& text) { parse_atol(text, options); },

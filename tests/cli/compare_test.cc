@@ -168,6 +168,25 @@ TEST_F(Comparing, AModelWithItsOwnUnoptimisedPlan) {
   expect_one_line("has inputs that the first model lacks: x (float32 [1,4,3,3])");
 }
 
+TEST_F(Comparing, SaysThatBodiesAreLeftOut) {
+  const std::string model = save(if_model(), "if.onnx");
+  EXPECT_EQ(run("compare " + model + " --input x=2 --input c=1"), 0) << out_;
+  expect_one_line(
+      "the values of 3 nodes in bodies of If, Loop and Scan are not compared, only what "
+      "the bodies give out; the first is in the ");
+  EXPECT_THAT(err_, HasSubstr("_branch of 'choice'"));
+  EXPECT_THAT(out_, HasSubstr("1 of 1 values compared, 0 differ"));
+}
+
+TEST(Compare, NamesTheWorstWithDigitsThatTellThemApart) {
+  const auto problem = [](float a, float b) {
+    return compare(Tensor::from<float>({1}, {a}), Tensor::from<float>({1}, {b}), {0, 0}).problem;
+  };
+  EXPECT_THAT(problem(1.5F, 2.5F), HasSubstr("1.5 instead of 2.5, off by 1"));
+  EXPECT_THAT(problem(2.5F, std::nextafter(2.5F, 3.0F)),
+              HasSubstr("2.5 instead of 2.50000024, off by 2.38e-07"));
+}
+
 TEST(Reference, ComesInPartsThatTogetherAreAll) {
   pb::ModelProto model = make_model();
   *model.mutable_graph()->add_node() = make_node("Relu", {"x"}, {"a"}, "a");

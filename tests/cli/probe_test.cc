@@ -83,6 +83,18 @@ TEST_F(Probing, RefusesUnknownValuesWithTheNearest) {
   expect_one_line("--dump needs --output DIR");
 }
 
+TEST_F(Probing, SaysWhyValuesOfBodiesCannotBeHad) {
+  const std::string model = save(if_model());
+  EXPECT_EQ(
+      run("run " + model + " --input x=-3 --input c=1 --top 0 --dump y --output " + file("v")), 0)
+      << err_;
+  EXPECT_THAT(floats("v/y.npy"), ElementsAre(3, 3));
+  EXPECT_EQ(run("run " + model + " --input x=3 --input c=1 --dump negated --output " + file("v")),
+            1);
+  expect_one_line("--dump: 'negated' is a value of the then_branch of node 'choice' (If");
+  EXPECT_THAT(err_, HasSubstr("values of bodies are not kept"));
+}
+
 TEST_F(Probing, CheckFiniteNamesTheNode) {
   const std::string model = logarithm();
   EXPECT_EQ(run("run " + model + " --input 3 --top 0 --check-finite"), 0) << err_;

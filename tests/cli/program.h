@@ -25,6 +25,24 @@ using nlohmann::json;
 inline const std::string kModel = MINI_SOURCE_DIR "/tools/demo/shapes.onnx";
 inline const std::string kStar = MINI_SOURCE_DIR "/tools/demo/star.png";
 
+// y = c ? |-x| : x + x, with x [1,2] and a choice c; 3 nodes in the bodies.
+inline pb::ModelProto if_model() {
+  pb::ModelProto model = make_model();
+  auto* graph = model.mutable_graph();
+  set_type(graph->mutable_input(0), "x", pb::TensorProto::FLOAT, {1, 2});
+  set_type(graph->add_input(), "c", pb::TensorProto::BOOL, {});
+  pb::NodeProto node = make_node("If", {"c"}, {"y"}, "choice");
+  auto* then_branch = add_attribute(node, "then_branch", pb::AttributeProto::GRAPH)->mutable_g();
+  *then_branch->add_node() = make_node("Neg", {"x"}, {"negated"}, "negate");
+  *then_branch->add_node() = make_node("Abs", {"negated"}, {"size"}, "measure");
+  then_branch->add_output()->set_name("size");
+  auto* else_branch = add_attribute(node, "else_branch", pb::AttributeProto::GRAPH)->mutable_g();
+  *else_branch->add_node() = make_node("Add", {"x", "x"}, {"twice"}, "double");
+  else_branch->add_output()->set_name("twice");
+  *graph->add_node() = node;
+  return model;
+}
+
 inline std::string contents(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::stringstream text;

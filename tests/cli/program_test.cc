@@ -214,6 +214,12 @@ TEST_F(BackendTest, PassedFailedSkipped) {
   EXPECT_THAT(out_, HasSubstr("broken: "));
   EXPECT_EQ(run("test " + tests + " --filter right"), 0);
   EXPECT_EQ(out_, "1 passed, 0 failed, 0 skipped\n");
+  EXPECT_EQ(run("test " + tests + " --filter right --verbose"), 0);
+  EXPECT_THAT(out_, HasSubstr("right: load "));
+  EXPECT_EQ(run("test " + tests + " --filter rihgt"), 1);
+  expect_one_line("none of the 5 tests has 'rihgt' in its path");
+  EXPECT_EQ(run("test " + tests + " --filter right --timeout 1e-6"), 1);
+  EXPECT_THAT(out_, HasSubstr("0 passed, 1 failed"));
   EXPECT_EQ(run("test " + tests + " --filter wrong --atol 1"), 0);
   EXPECT_EQ(run("test " + tests + " --filter right --atol auto --rtol 0 --in-process --threads 1"),
             0)

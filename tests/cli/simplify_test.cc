@@ -90,6 +90,8 @@ TEST_F(SimplifyCommand, SkipsPasses) {
   EXPECT_THAT(out_, MatchesRegex("(.|\n)*all nodes +5 +5\n(.|\n)*"));
   EXPECT_EQ(simplify("--skip no_such_pass"), 2);
   expect_one_line("'no_such_pass': there is no such pass; known are");
+  EXPECT_EQ(simplify("--skip assign_layouts"), 2) << "no pass of the simplifier";
+  expect_one_line("'assign_layouts': there is no such pass; known are");
 }
 
 TEST_F(SimplifyCommand, FixesShapes) {
@@ -100,6 +102,11 @@ TEST_F(SimplifyCommand, FixesShapes) {
   expect_one_line("cannot become 4");
   EXPECT_EQ(simplify("--shape z=2x4"), 2);
   expect_one_line("the model has no input 'z'");
+}
+
+TEST_F(SimplifyCommand, DropsUnusedInputsUnlessAsked) {
+  ASSERT_EQ(simplify(), 0) << err_;
+  EXPECT_EQ(import_file(file("out.onnx"))->graph.inputs.size(), 1u);
 }
 
 TEST_F(SimplifyCommand, KeepsUnusedInputsAndDropsUnusedOutputs) {
@@ -138,10 +145,35 @@ TEST_F(SimplifyCommand, RewritesTowardsASetOfOperators) {
   EXPECT_EQ(err_, "");
   EXPECT_EQ(simplify("--target-ops MatMul,Rellu"), 2);
   expect_one_line("there is no operator or file 'Rellu'");
+  EXPECT_EQ(simplify("--target-ops ,"), 2);
+  expect_one_line("--target-ops ',' names no operator");
+  EXPECT_EQ(simplify("--target-ops ''"), 2);
+  expect_one_line("--target-ops");
 }
 
 TEST_F(SimplifyCommand, LimitsFolding) {
+  // y = x + (one value, expanded to 1600 bytes).
+  pb::ModelProto model = make_model();
+  auto* graph = model.mutable_graph();
+  set_type(graph->mutable_input(0), "x", kFloat, {1, 400});
+  *graph->add_initializer() = float_tensor("one", {1, 1}, {1});
+  pb::TensorProto* shape = graph->add_initializer();
+  shape->set_name("shape");
+  shape->set_data_type(pb::TensorProto::INT64);
+  shape->add_dims(2);
+  for (const int extent : {1, 400}) shape->add_int64_data(extent);
+  *graph->add_node() = make_node("Exp", {"one"}, {"e"}, "exp");
+  *graph->add_node() = make_node("Expand", {"e", "shape"}, {"wide"}, "expand");
+  *graph->add_node() = make_node("Mul", {"wide", "wide"}, {"square"}, "square");
+  *graph->add_node() = make_node("Sub", {"x", "square"}, {"y"}, "sub");
+  model_ = save(model);
+  ASSERT_EQ(simplify(), 0) << err_;
+  EXPECT_THAT(ops(file("out.onnx")), ElementsAre("Sub"));
   ASSERT_EQ(simplify("--no-large-tensor 1KB"), 0) << err_;
+  EXPECT_THAT(ops(file("out.onnx")), testing::Contains("Expand"));
+  EXPECT_THAT(ops(file("out.onnx")), Not(testing::Contains("Exp")));
+  ASSERT_EQ(simplify("--no-large-tensor 2KB"), 0) << err_;
+  EXPECT_THAT(ops(file("out.onnx")), ElementsAre("Sub"));
   EXPECT_EQ(simplify("--no-large-tensor 1X"), 2);
   expect_one_line("'1X' is no size");
 }

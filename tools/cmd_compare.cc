@@ -218,6 +218,13 @@ Status name_kernel(const Options& options, const TensorMap& inputs, Culprit& cul
   return ok();
 }
 
+// Instruction sets up to the one in use, which MINI_ISA may have chosen.
+std::vector<std::string> isas_in_reach() {
+  std::vector<std::string> names = isa_names();
+  names.erase(std::find(names.begin(), names.end(), isa_name()) + 1, names.end());
+  return names;
+}
+
 Result<Culprit> find_culprit(const Options& options) {
   const Progress progress("looking for the rewrite in " + options.model);
   TensorMap inputs;
@@ -225,7 +232,7 @@ Result<Culprit> find_culprit(const Options& options) {
   const auto attempt = [&](long long rewrites, const std::string& isa) {
     return try_plan(options, inputs, want, rewrites, isa);
   };
-  MINI_TRY_ASSIGN(Culprit culprit, bisect(attempt, isa_names()));
+  MINI_TRY_ASSIGN(Culprit culprit, bisect(attempt, isas_in_reach()));
   if (culprit.kind == Culprit::Kind::kKernel) MINI_TRY(name_kernel(options, inputs, culprit));
   return culprit;
 }

@@ -93,6 +93,12 @@ TEST_F(Bisecting, LeavingThatPassOutIsARemedy) {
   EXPECT_EQ(outputs(without), right);
 }
 
+TEST_F(Bisecting, BlamesNoKernelOfTheLowestSet) {
+  set_isa(isa_names().front());
+  EXPECT_EQ(run("compare " + kModel + kExact), 1) << "blocked convolutions add in another order";
+  EXPECT_THAT(out_, HasSubstr("pass assign_layouts (plan) is at fault"));
+}
+
 TEST_F(Bisecting, NamesTheKernel) {
   const std::string model = save(long_sums());
   set_isa(isa_names().front());

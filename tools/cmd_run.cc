@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <memory>
 
 #include "tools/classify.h"
@@ -121,6 +122,20 @@ std::string prefix_of(const Job& job, const std::string& picture) {
   return file_name_for(std::filesystem::path(picture).stem().string()) + '.';
 }
 
+// Two pictures of one name would write the same files.
+Status check_prefixes(const Job& job) {
+  std::map<std::string, std::string> taken;
+  for (const std::string& picture : job.files) {
+    const auto [other, fresh] = taken.emplace(prefix_of(job, picture), picture);
+    if (fresh) continue;
+    return {Code::kInvalidArgument,
+            format("--output: '%s' and '%s' would both be written to %s*.npy; run them into "
+                   "different folders",
+                   other->second.c_str(), picture.c_str(), other->first.c_str())};
+  }
+  return ok();
+}
+
 // One .npy file for each output.
 Status write_outputs(const Job& job, const std::string& picture,
                      const std::vector<Tensor>& outputs) {
@@ -207,6 +222,7 @@ Status choose_labels(Job& job) {
 Status prepare_pictures(Job& job) {
   const Options& options = job.options;
   MINI_TRY_ASSIGN(job.files, expand_folders(options.images));
+  if (!options.output_folder.empty()) MINI_TRY(check_prefixes(job));
   MINI_TRY(choose_picture_input(job));
   TaskOptions task = options.task;
   if (options.top == 0 && task.task == Task::kAuto) task.task = Task::kNone;

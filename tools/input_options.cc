@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <fstream>
 #include <map>
 #include <span>
@@ -24,15 +25,6 @@ void add_choice(CLI::App& command, const char* name, T& target,
       ->check(CLI::IsMember(names));
 }
 
-void add_values(CLI::App& command, const char* name, std::vector<double>& values,
-                const char* help) {
-  command.add_option(name, values, help)
-      ->delimiter(',')
-      ->expected(1, 3)
-      ->type_name("X[,X,X]")
-      ->allow_extra_args(false);
-}
-
 // NAME=FILE or FILE
 bool is_picture_file(const std::string& input) {
   std::ifstream file(input.substr(input.find('=') + 1), std::ios::binary);
@@ -46,10 +38,21 @@ template <class Holds>
 CLI::Validator number_check(Holds holds, const std::string& what) {
   const auto check = [holds, what](const std::string& text) {
     double number = 0;
-    const bool fine = CLI::detail::lexical_cast(text, number) && holds(number);
+    const bool fine =
+        CLI::detail::lexical_cast(text, number) && std::isfinite(number) && holds(number);
     return fine ? std::string() : "'" + text + "' is not " + what;
   };
   return {check, ""};
+}
+
+void add_values(CLI::App& command, const char* name, std::vector<double>& values,
+                const char* help) {
+  command.add_option(name, values, help)
+      ->delimiter(',')
+      ->expected(1, 3)
+      ->check(number_check([](double) { return true; }, "a finite number"))
+      ->type_name("X[,X,X]")
+      ->allow_extra_args(false);
 }
 
 }  // namespace
@@ -133,6 +136,11 @@ std::string unused_pixel_option(const PixelOptions& options,
 
 CLI::Validator not_negative() {
   return number_check([](double number) { return number >= 0; }, "a number from 0 up");
+}
+
+CLI::Validator fraction() {
+  return number_check([](double number) { return number >= 0 && number <= 1; },
+                      "a number from 0 to 1");
 }
 
 CLI::Validator positive() {

@@ -32,5 +32,6 @@ std::string unused_pixel_option(const PixelOptions& options,
 // Checks of options that take a number, which say what is wrong in short words.
 CLI::Validator not_negative();
 CLI::Validator positive();
+CLI::Validator fraction();  // from 0 to 1
 
 }  // namespace mini_infer::tools

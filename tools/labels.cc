@@ -85,6 +85,9 @@ std::vector<std::string> parse_labels(std::string_view text) {
 Result<std::vector<std::string>> read_labels(const std::string& path) {
   constexpr std::size_t kMaxLabelBytes = 64 << 20;
   MINI_TRY_ASSIGN(const auto bytes, read_bytes(path, kMaxLabelBytes));
+  if (std::find(bytes.begin(), bytes.end(), std::byte{0}) != bytes.end()) {
+    return Status(Code::kInvalidArgument, "'" + path + "' is no text: it has a zero byte");
+  }
   std::vector<std::string> labels =
       parse_labels({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   if (labels.empty()) return Status(Code::kInvalidArgument, "'" + path + "' holds no labels");

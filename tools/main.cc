@@ -6,6 +6,7 @@
 
 #include "tools/commands.h"
 #include "tools/common.h"
+#include "tools/option_rules.h"
 #include "tools/version.h"
 
 namespace mini_infer::tools {
@@ -26,6 +27,12 @@ void add_commands(CLI::App& app, Action& action) {
   add_man_command(app, action);
 }
 
+// What CLI11 says of --json=5 is not for people.
+std::string plain_words(const std::string& problem) {
+  const std::size_t jargon = problem.find(" was given a disallowed flag override");
+  return jargon == problem.npos ? problem : "--" + problem.substr(0, jargon) + " takes no value";
+}
+
 int main_with(int argc, char** argv) {
   CLI::App app("mini-infer: runs ONNX models on CPUs", "mini-infer");
   app.require_subcommand(1);
@@ -37,6 +44,7 @@ int main_with(int argc, char** argv) {
       "mini-infer COMMAND --help says more. Exit codes: 0 fine, 1 the work failed, 2 wrong usage.");
   Action action;
   add_commands(app, action);
+  add_option_rules(app);
   const auto is_named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_named).empty()) {
     return usage_error(std::string("there is no command '") + argv[1] + "'; see mini-infer --help");
@@ -46,7 +54,7 @@ int main_with(int argc, char** argv) {
   } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    return usage_error(std::string(error.what()) + "; see mini-infer --help");
+    return usage_error(plain_words(error.what()) + "; see mini-infer --help");
   }
   return action();
 }

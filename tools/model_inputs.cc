@@ -71,6 +71,16 @@ Result<Assignment> parse_assignment(const std::string& text, const std::vector<V
                        names_of(inputs).c_str(), text.c_str()));
 }
 
+namespace {
+
+Status given_twice(const char* option, const Assignment& assignment) {
+  return {Code::kInvalidArgument,
+          format("%s gives input '%s' twice, the second time as '%s'", option,
+                 assignment.name.c_str(), assignment.value.c_str())};
+}
+
+}  // namespace
+
 Result<ShapeMap> parse_shapes(const std::vector<std::string>& texts,
                               const std::vector<ValueInfo>& inputs) {
   ShapeMap shapes;
@@ -81,7 +91,7 @@ Result<ShapeMap> parse_shapes(const std::vector<std::string>& texts,
       return Status(Code::kInvalidArgument,
                     "--shape " + text + ": sizes are written like 1x3x224x224, or scalar");
     }
-    shapes[assignment.name] = *shape;
+    if (!shapes.emplace(assignment.name, *shape).second) return given_twice("--shape", assignment);
   }
   return shapes;
 }
@@ -163,6 +173,7 @@ Result<TensorMap> read_inputs(const std::vector<std::string>& texts,
   for (const std::string& text : texts) {
     MINI_TRY_ASSIGN(const Assignment assignment, parse_assignment(text, inputs));
     const ValueInfo& input = *find_value(inputs, assignment.name);
+    if (tensors.contains(assignment.name)) return given_twice("--input", assignment);
     MINI_TRY_ASSIGN(tensors[assignment.name], read_input(assignment.value, input, shapes, pixels));
   }
   return tensors;

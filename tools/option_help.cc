@@ -11,15 +11,14 @@ OptionHelp option_help(const CLI::Option& option) {
   const std::size_t colon = text.find(':');
   const std::size_t close = text.find('}');
   if (colon == text.npos) return help;
-  const std::string type = text.substr(0, colon);
   if (text.compare(colon, 2, ":{") == 0 && close != text.npos) {
     for (const std::string_view value :
          split(std::string_view(text).substr(colon + 2, close - colon - 2), ',')) {
       help.values.emplace_back(value);
     }
     text.erase(colon, close + 1 - colon);
-  } else if (text.compare(colon + 1, type.size(), type) == 0) {
-    text.erase(0, colon + 1);  // "INT:INT in [0 - 9]"
+  } else if (const std::size_t range = text.find(" in [", colon); range != text.npos) {
+    text.erase(colon, range - colon);  // "N:INT in [0 - 9]"
   }
   return help;
 }

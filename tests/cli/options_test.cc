@@ -116,6 +116,42 @@ TEST_F(ProgramOptions, NumbersOutOfRangeAreRefusedInShortWords) {
   refused("demo --save", "--save");
 }
 
+TEST_F(ProgramOptions, RulesForAllOptions) {
+  const std::string run_star = "run " + kModel + ' ' + kStar;
+  refused(run_star + " --json=5", "--json takes no value");
+  refused("simplify " + kModel + ' ' + file("x.onnx") + " --keep-unused-input=3",
+          "--keep-unused-input takes no value");
+  for (const std::string option : {"--labels", "--out", "--output", "--tune-cache"}) {
+    refused(run_star + ' ' + option + " ''", option + ": the name is empty");
+  }
+  refused("inspect " + kModel + " --html ''", "--html: the name is empty");
+  for (const std::string option : {"--score", "--iou"}) {
+    refused(run_star + ' ' + option + " nan", option + ": 'nan' is not a number from 0 to 1");
+  }
+  for (const std::string option : {"--mean", "--std", "--scale"}) {
+    refused(run_star + ' ' + option + " 1,inf,1", option + ": 'inf' is not a finite number");
+  }
+  refused("bench " + kModel + " --seconds inf", "--seconds: 'inf' is not a number from 0 up");
+  EXPECT_EQ(run("edit " + kModel + ' ' + file("x.onnx") + " --to-external=1024"), 0) << err_;
+}
+
+TEST_F(ProgramOptions, NothingIsGivenOrWrittenTwice) {
+  EXPECT_EQ(run("run " + kModel + " --input image=1 --input 2"), 1);
+  expect_one_line("--input gives input 'image' twice, the second time as '2'");
+  EXPECT_EQ(run("bench " + save(relu_model()) + " --shape x=1x2 --shape x=2x2"), 1);
+  expect_one_line("--shape gives input 'x' twice, the second time as '2x2'");
+  std::filesystem::create_directories(file("in"));
+  std::filesystem::copy_file(kStar, file("in/star.png"));
+  const std::string two = "run " + kModel + ' ' + kStar + ' ' + file("in");
+  EXPECT_EQ(run(two + " --output " + file("values")), 1);
+  expect_one_line("would both be written to star.*.npy");
+  EXPECT_EQ(run(two), 0) << err_;
+  EXPECT_EQ(run("run " + kModel + ' ' + kStar + " --output " + kStar + "/values"), 1);
+  expect_one_line("cannot make folder");
+  EXPECT_EQ(run("run " + kModel + ' ' + kStar + " --labels " + kStar), 1);
+  expect_one_line("is no text: it has a zero byte");
+}
+
 TEST_F(ProgramOptions, TuningMeasuresAndRemembers) {
   const std::string cache = file("cache");
   EXPECT_EQ(run("bench " + kModel + " --seconds 0 --threads 1 --tune --tune-cache " + cache), 0);

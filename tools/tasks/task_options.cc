@@ -4,6 +4,7 @@
 
 #include "tools/common.h"
 #include "tools/image/encode.h"
+#include "tools/input_options.h"
 #include "tools/picture_files.h"
 
 namespace mini_infer::tools {
@@ -32,10 +33,12 @@ void add_task_options(CLI::App& command, TaskOptions& options) {
   for (const Family& family : families()) heads.emplace_back(family.name);
   command.add_option("--head", options.head, "the kind of network, where it cannot be found out")
       ->check(CLI::IsMember(heads));
-  command.add_option("--score", options.score, "least score of what is reported")
-      ->check(CLI::Range(0.0, 1.0));
-  command.add_option("--iou", options.iou, "boxes of a class that overlap more are one object")
-      ->check(CLI::Range(0.0, 1.0));
+  command.add_option("--score", options.score, "least score of what is reported, 0 to 1")
+      ->check(fraction());
+  command
+      .add_option("--iou", options.iou,
+                  "boxes of a class that overlap more, 0 to 1, are one object")
+      ->check(fraction());
   command
       .add_option("--out", options.out,
                   "the picture with what was found drawn in; a folder for several pictures")

@@ -10,6 +10,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 class Bisecting : public Program {
  protected:
@@ -95,8 +96,9 @@ TEST_F(Bisecting, LeavingThatPassOutIsARemedy) {
 
 TEST_F(Bisecting, BlamesNoKernelOfTheLowestSet) {
   set_isa(isa_names().front());
-  EXPECT_EQ(run("compare " + kModel + kExact), 1) << "blocked convolutions add in another order";
-  EXPECT_THAT(out_, HasSubstr("pass assign_layouts (plan) is at fault"));
+  // On x86-64 blocked convolutions add in another order here, and higher sets in the right one.
+  EXPECT_NE(run("compare " + kModel + kExact), 2);
+  EXPECT_THAT(out_, Not(HasSubstr("a kernel is at fault")));
 }
 
 TEST_F(Bisecting, NamesTheKernel) {

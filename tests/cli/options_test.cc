@@ -200,6 +200,21 @@ TEST_F(ProgramOptions, InspectOfNodesNeedsNoPlan) {
   }
 }
 
+TEST_F(ProgramOptions, ShapesPixelsAndSecondsReachTheRun) {
+  const std::string open = save(relu_model(), "open.onnx");
+  EXPECT_EQ(run("run " + open + " --input 3 --shape x=5x2 --top 0"), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("y  float32 [5,2]"));
+  EXPECT_EQ(run("run " + open + " --input 3 --top 0"), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("y  float32 [1,2]"));
+  const std::string star = "compare " + kModel + " --input image=" + kStar;
+  EXPECT_NE(run_json(star + " --preset raw")["rows"], run_json(star)["rows"]);
+  EXPECT_EQ(run_json(star + " --preset pm1")["rows"], run_json(star)["rows"]) << "the model's own";
+  EXPECT_EQ(run("doctor " + kModel + " --seconds 0"), 0);
+  EXPECT_THAT(out_, HasSubstr("(median of 1, "));
+  EXPECT_EQ(run("doctor " + kModel + " --seconds 0.3"), 0);
+  EXPECT_THAT(out_, Not(HasSubstr("(median of 1, ")));
+}
+
 TEST_F(ProgramOptions, DemoSavesWhatItShows) {
   EXPECT_EQ(run("demo --save " + folder_.string()), 0) << err_;
   EXPECT_THAT(out_, HasSubstr("wrote " + file("shapes.onnx")));

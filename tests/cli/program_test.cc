@@ -221,6 +221,8 @@ TEST_F(BackendTest, PassedFailedSkipped) {
   EXPECT_EQ(run("test " + tests + " --filter right --timeout 1e-6"), 1);
   EXPECT_THAT(out_, HasSubstr("0 passed, 1 failed"));
   EXPECT_EQ(run("test " + tests + " --filter wrong --atol 1"), 0);
+  EXPECT_EQ(run("test " + tests + " --filter wrong --rtol 1e6"), 0) << out_;
+  EXPECT_EQ(run("test " + tests + " --filter wrong --rtol 1e-3"), 1);
   EXPECT_EQ(run("test " + tests + " --filter right --atol auto --rtol 0 --in-process --threads 1"),
             0)
       << out_;

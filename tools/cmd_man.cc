@@ -1,9 +1,8 @@
 // mini-infer man: the manual page, made from the options themselves, as completion is.
-#include <mini_infer/session.h>
-
 #include <cstdio>
 #include <memory>
 
+#include "kernels/simd/isa.h"
 #include "tools/commands.h"
 #include "tools/common.h"
 #include "tools/option_help.h"
@@ -99,9 +98,12 @@ std::string synopsis(const CLI::App& app) {
   return text;
 }
 
+// All that the program has kernels for, whether or not the machine that prints the page has them.
 std::string isa_list() {
   std::string text;
-  for (const std::string& isa : isa_names()) text += (text.empty() ? "" : ", ") + bold(isa);
+  for (int i = 0; i < static_cast<int>(Isa::count); ++i) {
+    text += (text.empty() ? "" : ", ") + bold(isa_name(static_cast<Isa>(i)));
+  }
   return text;
 }
 
@@ -123,10 +125,12 @@ std::string manual(const CLI::App& app) {
                     "with\n" +
                         bold("mini-infer:") + " says why on the standard error") +
           list_item("2", "wrong usage");
-  text += ".SH ENVIRONMENT\n" +
-          list_item(bold("MINI_ISA"),
-                    "the instruction set whose kernels run, where the processor has it: one of\n" +
-                        isa_list() + ".\nBy default the last of them.");
+  text +=
+      ".SH ENVIRONMENT\n" +
+      list_item(bold("MINI_ISA"),
+                "the instruction set whose kernels run: one of these that the processor has,\n" +
+                    isa_list() +
+                    ".\nBy default the last of them that it has; other names change nothing.");
   text +=
       ".SH FILES\n" +
       list_item(italic("OUT.data"), "tensors of the model " + italic("OUT") + " that " +

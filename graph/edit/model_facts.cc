@@ -4,6 +4,7 @@
 #include "graph/edit/edit.h"
 #include "graph/edit/names.h"
 #include "graph/ir/text.h"
+#include "graph/passes/lower_opset.h"
 #include "graph/passes/raise_opset.h"
 
 namespace mini_infer {
@@ -54,14 +55,18 @@ Result<std::string> from_external(Edit& edit, const std::string&) {
 Result<std::string> opset(Edit& edit, const std::string& text) {
   Graph& graph = edit.model.graph;
   const std::int64_t wanted = *parse_count(text);
-  const int before = newest_opset(graph);
-  if (wanted < before || wanted > kNewestRaised) {
-    return error(Code::kInvalidArgument, "the model is in opset ", before,
-                 ", which can be raised to ", kNewestRaised, "; ", wanted, " is ",
-                 wanted < before ? "older" : "too new");
+  const int before = newest_opset(graph), after = static_cast<int>(wanted);
+  if (wanted < kOldestLowered || wanted > kNewestRaised) {
+    return error(Code::kInvalidArgument, "opsets from ", kOldestLowered, " to ", kNewestRaised,
+                 " can be written; ", wanted, " is too ", wanted < kOldestLowered ? "old" : "new");
   }
-  MINI_TRY(raise_opset(graph, static_cast<int>(wanted)));
-  graph.opsets[""] = static_cast<int>(wanted);
+  if (after >= before) {
+    MINI_TRY(raise_opset(graph, after));
+  } else {
+    MINI_TRY(lower_opset(graph, after, edit.ops));
+    edit.model.info.ir_version = 0;  // the oldest that fits
+  }
+  graph.opsets[""] = after;
   edit.model.info.opsets[""] = wanted;
   return cat("opset ", wanted, ", was ", before);
 }

@@ -29,7 +29,7 @@ class Builder {
   }
   // Over axes, which are kept with extent 1.
   ValueId mean(ValueId x, const Ints& axes) {
-    if (graph_.node(node_).opset >= 18) return op("ReduceMean", {x, ints(axes)});
+    if (graph_.opset() >= 18) return op("ReduceMean", {x, ints(axes)});
     return op("ReduceMean", {x}, {{"axes", axes}});
   }
   // (x - mean) / sqrt(variance + epsilon)
@@ -71,7 +71,7 @@ bool hard_sigmoid(Graph& graph, NodeId id) {
   const double alpha = static_cast<double>(b.attributes().number("alpha", 0.2f));
   const double beta = static_cast<double>(b.attributes().number("beta", 0.5f));
   const ValueId line = b.op("Add", {b.op("Mul", {b.input(), b.number(alpha)}), b.number(beta)});
-  if (graph.node(id).opset < 11) {
+  if (graph.opset() < 11) {
     return b.finish(b.op("Clip", {line}, {{"min", 0.f}, {"max", 1.f}}));
   }
   return b.finish(b.op("Clip", {line, b.number(0), b.number(1)}));
@@ -127,6 +127,35 @@ bool mish(Graph& graph, NodeId id) {
   return b.finish(b.op("Mul", {x, b.op("Tanh", {b.op("Softplus", {x})})}));
 }
 
+// x * sigmoid(alpha * x)
+bool swish(Graph& graph, NodeId id) {
+  Builder b(graph, id);
+  const double alpha = static_cast<double>(b.attributes().number("alpha", 1));
+  if (alpha != 1 && !b.is_float()) return false;
+  const ValueId x = b.input();
+  const ValueId scaled = alpha == 1 ? x : b.op("Mul", {x, b.number(alpha)});
+  return b.finish(b.op("Mul", {x, b.op("Sigmoid", {scaled})}));
+}
+
+// alpha * elu(x / alpha)
+bool celu(Graph& graph, NodeId id) {
+  Builder b(graph, id);
+  const double alpha = static_cast<double>(b.attributes().number("alpha", 1));
+  if (alpha == 1) return b.finish(b.op("Elu", {b.input()}));
+  if (!b.is_float()) return false;
+  const ValueId scale = b.number(alpha);
+  return b.finish(b.op("Mul", {b.op("Elu", {b.op("Div", {b.input(), scale})}), scale}));
+}
+
+// Both are false where an operand is no number.
+bool or_equal(Graph& graph, NodeId id) {
+  Builder b(graph, id);
+  const bool greater = graph.node(id).op_type == "GreaterOrEqual";
+  const ValueId x = b.input(), y = b.input(1);
+  const ValueId strictly = b.op(greater ? "Greater" : "Less", {x, y});
+  return b.finish(b.op("Or", {strictly, b.op("Equal", {x, y})}));
+}
+
 // max(x, 0) + log(1 + exp(-|x|)), which does not overflow
 bool softplus(Graph& graph, NodeId id) {
   Builder b(graph, id);
@@ -166,6 +195,39 @@ bool layer_norm(Graph& graph, NodeId id) {
   y = b.op("Mul", {y, b.input(1)});
   if (b.input(2) != kNoValue) y = b.op("Add", {y, b.input(2)});
   return b.finish(y);
+}
+
+// x / sqrt(mean(x * x) + epsilon) * scale
+bool rms_norm(Graph& graph, NodeId id) {
+  Builder b(graph, id);
+  const auto rank = rank_of(graph, b.input());
+  const auto axis = rank ? normal_axis(b.attributes().integer("axis", -1), *rank) : std::nullopt;
+  if (!b.is_float() || !axis) return false;
+  Ints axes;
+  for (std::size_t i = *axis; i < *rank; ++i) axes.push_back(static_cast<std::int64_t>(i));
+  const ValueId square = b.mean(b.op("Mul", {b.input(), b.input()}), axes);
+  const double epsilon = static_cast<double>(b.attributes().number("epsilon", 1e-5f));
+  const ValueId root = b.op("Sqrt", {b.op("Add", {square, b.number(epsilon)})});
+  return b.finish(b.op("Mul", {b.op("Div", {b.input(), root}), b.input(1)}));
+}
+
+// Each group of channels by itself. Before opset 21 there was a scale for each group, since then
+// for each channel.
+bool group_norm(Graph& graph, NodeId id) {
+  Builder b(graph, id);
+  const auto rank = rank_of(graph, b.input());
+  const std::int64_t groups = b.attributes().integer("num_groups", 0);
+  if (!b.is_float() || !rank || *rank < 3 || groups < 1) return false;
+  const ValueId rows = b.op("Reshape", {b.input(), b.ints({0, groups, -1})});
+  ValueId y = b.normalized(rows, {2}, b.attributes().number("epsilon", 1e-5f));
+  const ValueId shape = b.op("Shape", {b.input()});
+  const bool by_channel = graph.node(id).opset >= 21;
+  if (by_channel) y = b.op("Reshape", {y, shape});
+  Ints column(by_channel ? *rank - 1 : 2, 1);
+  column[0] = -1;
+  y = b.op("Mul", {y, b.op("Reshape", {b.input(1), b.ints(column)})});
+  y = b.op("Add", {y, b.op("Reshape", {b.input(2), b.ints(column)})});
+  return b.finish(by_channel ? y : b.op("Reshape", {y, shape}));
 }
 
 // --- sampling
@@ -319,9 +381,17 @@ std::span<const Decomposition> decompositions() {
       {"LeakyRelu", {"Relu", "Neg", "Mul", "Sub"}, leaky_relu},
       {"Gelu", {"Mul", "Add", "Erf", "Tanh"}, gelu},
       {"Mish", {"Mul", "Tanh", "Softplus"}, mish},
+      {"Swish", {"Mul", "Sigmoid"}, swish},
+      {"Celu", {"Elu", "Div", "Mul"}, celu},
+      {"GreaterOrEqual", {"Greater", "Equal", "Or"}, or_equal},
+      {"LessOrEqual", {"Less", "Equal", "Or"}, or_equal},
       {"Softplus", {"Abs", "Neg", "Exp", "Log", "Add", "Relu"}, softplus},
       {"InstanceNormalization", {"ReduceMean", "Sub", "Mul", "Add", "Sqrt", "Div"}, instance_norm},
       {"LayerNormalization", {"ReduceMean", "Sub", "Mul", "Add", "Sqrt", "Div"}, layer_norm},
+      {"RMSNormalization", {"ReduceMean", "Mul", "Add", "Sqrt", "Div"}, rms_norm},
+      {"GroupNormalization",
+       {"Reshape", "Shape", "ReduceMean", "Sub", "Mul", "Add", "Sqrt", "Div"},
+       group_norm},
       {"Resize", {"ConvTranspose"}, resize},
       {"Upsample", {"ConvTranspose"}, resize},
       {"SpaceToDepth", {"Conv"}, space_to_depth},

@@ -5,6 +5,7 @@
 
 #include "graph/ir/constants.h"
 #include "graph/passes/match.h"
+#include "graph/passes/opset_step.h"
 #include "graph/passes/raise_opset.h"
 
 namespace mini_infer {
@@ -12,43 +13,12 @@ namespace {
 
 // --- what steps share
 
-std::string name_of(const Graph& graph, NodeId id, const char* what) {
-  return graph.node(id).name + "_" + what;
-}
-
-// The attribute, taken away from the node.
-template <class T>
-std::optional<T> take(Graph& graph, NodeId id, std::string_view name) {
-  Attributes& attributes = graph.node(id).attributes;
-  const auto at = attributes.find(name);
-  if (at == attributes.end()) return std::nullopt;
-  const T* value = std::get_if<T>(&at->second);
-  std::optional<T> taken = value != nullptr ? std::optional(*value) : std::nullopt;
-  attributes.erase(at);
-  return taken;
-}
-
 bool drop(Graph& graph, NodeId id, std::initializer_list<std::string_view> names) {
   for (const std::string_view name : names) {
     const auto at = graph.node(id).attributes.find(name);
     if (at != graph.node(id).attributes.end()) graph.node(id).attributes.erase(at);
   }
   return true;
-}
-
-// A constant with one element, of the dtype of `like`.
-std::optional<ValueId> add_scalar(Graph& graph, std::string name, ValueId like, float number) {
-  switch (graph.value(like).dtype) {
-    case DType::kFloat64:
-      return graph.add_constant(std::move(name), Tensor::scalar(static_cast<double>(number)));
-    case DType::kFloat16:
-      return graph.add_constant(std::move(name), Tensor::scalar(to_float16(number)));
-    case DType::kFloat32:
-    case DType::kUndefined:
-      return graph.add_constant(std::move(name), Tensor::scalar(number));
-    default:
-      return std::nullopt;
-  }
 }
 
 // An attribute that became an input.
@@ -161,15 +131,7 @@ bool drop_foreign_attributes(Graph& graph, NodeId id) {
 }
 
 // From 14 on there are three outputs; before, five, all but the first for training.
-bool drop_training_outputs(Graph& graph, NodeId id) {
-  for (std::size_t i = 1; i < graph.node(id).outputs.size(); ++i) {
-    const ValueId out = graph.output(id, i);
-    if (out != kNoValue && (!graph.value(out).users.empty() || graph.is_output(out))) return false;
-    graph.set_node_output(id, i, kNoValue);
-  }
-  graph.node(id).outputs.resize(1);
-  return true;
-}
+bool drop_training_outputs(Graph& graph, NodeId id) { return keep_first_output(graph, id); }
 
 bool drop_recurrent_attributes(Graph& graph, NodeId id) {
   return drop(graph, id, {"output_sequence"});

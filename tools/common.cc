@@ -9,6 +9,7 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <sstream>
 
 namespace mini_infer::tools {
 namespace {
@@ -22,17 +23,24 @@ Status io_error(const char* action, const std::string& path) {
   return {Code::kIo, format("cannot %s '%s': %s", action, path.c_str(), std::strerror(errno))};
 }
 
+// Messages hold a line for each problem.
+void print_problems(const std::string& message) {
+  std::fflush(stdout);
+  std::istringstream lines(message);
+  for (std::string line; std::getline(lines, line);) {
+    std::fprintf(stderr, "mini-infer: %s\n", line.c_str());
+  }
+}
+
 }  // namespace
 
 int fail(const Status& status) {
-  std::fflush(stdout);
-  std::fprintf(stderr, "mini-infer: %s\n", status.message().c_str());
+  print_problems(status.message());
   return kExitFailed;
 }
 
 int usage_error(const std::string& message) {
-  std::fflush(stdout);
-  std::fprintf(stderr, "mini-infer: %s\n", message.c_str());
+  print_problems(message);
   return kExitUsage;
 }
 

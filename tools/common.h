@@ -13,8 +13,8 @@ namespace mini_infer::tools {
 
 enum ExitCode : int { kExitOk = 0, kExitFailed = 1, kExitUsage = 2 };
 
-// Print "mini-infer: message" to stderr and return the exit code: fail() kExitFailed, usage_error()
-// kExitUsage.
+// Print "mini-infer: problem" to stderr, for each line of the message, and return the exit code:
+// fail() kExitFailed, usage_error() kExitUsage.
 int fail(const Status& status);
 int usage_error(const std::string& message);
 // "mini-infer: note: message" to stderr.

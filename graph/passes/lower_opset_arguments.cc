@@ -10,7 +10,7 @@
 namespace mini_infer::undo {
 namespace {
 
-std::string computed(std::string_view what) { return cat("its ", what, " must be constant"); }
+std::string computed(std::string_view what) { return cat("its ", what, " must be constant; simplify folds what can be"); }
 constexpr const char* kNoRank = "the rank of its input is not known";
 
 // The first inputs stay; then optional ones that are left out have no place at the end.

@@ -81,6 +81,7 @@ void add_step(CLI::App& command, const StepDef& step) {
   } else {
     option = command.add_option(name, help)->type_size(1)->expected(1, 1 << 20);
     option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)->allow_extra_args(false);
+    option->type_name(std::string(step.placeholder));  // for what is said where it is missing
   }
   if (!step.placeholder.empty()) {
     option->option_text((optional ? "[=" : "") + std::string(step.placeholder) +

@@ -10,7 +10,9 @@
 namespace mini_infer::undo {
 namespace {
 
-std::string computed(std::string_view what) { return cat("its ", what, " must be constant; simplify folds what can be"); }
+std::string computed(std::string_view what) {
+  return cat("its ", what, " must be constant; simplify folds what can be");
+}
 constexpr const char* kNoRank = "the rank of its input is not known";
 
 // The first inputs stay; then optional ones that are left out have no place at the end.
@@ -61,6 +63,50 @@ std::string count_from_front(Ints& axes, std::optional<std::size_t> rank) {
     if (!rank) return kNoRank;
     axis += static_cast<std::int64_t>(*rank);
     if (axis < 0) return "an axis is out of range";
+  }
+  return "";
+}
+
+// What a Slice takes of an axis, one by one.
+Ints taken_indices(std::int64_t start, std::int64_t end, std::int64_t step, std::int64_t extent) {
+  const std::int64_t least = step > 0 ? 0 : -1, most = step > 0 ? extent : extent - 1;
+  const auto place = [&](std::int64_t at) {
+    return std::clamp(at < 0 ? at + extent : at, least, most);
+  };
+  step = std::clamp(step, -extent - 1, extent + 1);
+  Ints indices;
+  const std::int64_t last = place(end);
+  for (std::int64_t i = place(start); step > 0 ? i < last : i > last; i += step) {
+    indices.push_back(i);
+  }
+  return indices;
+}
+
+// Gather takes what a Slice takes in other steps than 1, which leave `slice`.
+std::string gather_steps(Graph& graph, NodeId id, SliceArguments& slice) {
+  constexpr std::int64_t kMostIndices = 1 << 20;
+  for (std::size_t i = slice.steps.size(); i-- > 0;) {
+    if (slice.steps[i] == 1) continue;
+    const ValueId x = graph.input(id, 0);
+    const auto rank = rank_of(graph, x);
+    const auto axis = rank ? normal_axis(slice.axes[i], *rank) : std::nullopt;
+    const Dim extent = axis ? (*graph.value(x).shape)[*axis] : Dim(std::string("?"));
+    if (!extent.known() || extent.value() > kMostIndices || slice.steps[i] == 0) {
+      return cat("its step is ", slice.steps[i], " along an extent of ", extent.str());
+    }
+    const Ints indices =
+        taken_indices(slice.starts[i], slice.ends[i], slice.steps[i], extent.value());
+    const NodeId gather =
+        graph.add_node(id, "Gather", {x, add_ints(graph, name_of(graph, id, "indices"), indices)},
+                       {{"axis", static_cast<std::int64_t>(*axis)}});
+    Value& taken = graph.value(graph.output(gather));
+    taken.dtype = graph.value(x).dtype;
+    taken.shape = graph.value(x).shape;
+    (*taken.shape)[*axis] = static_cast<std::int64_t>(indices.size());
+    graph.set_input(id, 0, graph.output(gather));
+    for (Ints* part : {&slice.starts, &slice.ends, &slice.axes, &slice.steps}) {
+      part->erase(part->begin() + static_cast<std::ptrdiff_t>(i));
+    }
   }
   return "";
 }
@@ -178,14 +224,24 @@ std::string split_without_count(Graph& graph, NodeId id) {
 }
 
 std::string slice_to_attributes(Graph& graph, NodeId id) {
-  if (graph.input(id, 4) != kNoValue) {
-    const auto steps = known_ints(graph, graph.input(id, 4));
-    if (!steps) return computed("steps");
-    if (std::any_of(steps->begin(), steps->end(), [](std::int64_t step) { return step != 1; }))
-      return cat("its steps are ", *steps);
-    graph.set_input(id, 4, kNoValue);
+  if (graph.input(id, 4) == kNoValue) return all_to_ints(graph, id, 1, {"starts", "ends", "axes"});
+  auto slice = slice_arguments(graph, id);
+  if (!slice) return computed("starts, ends, axes and steps");
+  const ValueId whole = graph.input(id, 0);
+  std::string reason = gather_steps(graph, id, *slice);
+  if (!reason.empty()) return reason;
+  const ValueId x = graph.input(id, 0);
+  if (slice->axes.empty() && x != whole) {
+    take_description(graph, graph.output(id), x);
+    bypass(graph, id, x);
+    return "";
   }
-  return all_to_ints(graph, id, 1, {"starts", "ends", "axes"});
+  keep_inputs(graph, id, 1);
+  Attributes& attributes = graph.node(id).attributes;
+  attributes["starts"] = slice->starts;
+  attributes["ends"] = slice->ends;
+  attributes["axes"] = slice->axes;
+  return "";
 }
 
 std::string k_to_attribute(Graph& graph, NodeId id) {

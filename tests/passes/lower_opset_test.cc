@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 
 #include "graph/edit/attributes.h"
 #include "kernels/op_registry.h"
@@ -52,6 +53,18 @@ TEST(LowerOpset, InputsBecomeAttributesAgain) {
   EXPECT_EQ(ops_of(copy), "Clip Pad Slice ReduceSum Unsqueeze Squeeze ReduceMax Dropout");
   for (const NodeId id : copy.order()) EXPECT_EQ(copy.node(id).inputs.size(), 1u);
   EXPECT_EQ(*copy.attribute<float>(output_node_id(copy), "ratio"), 0.25f);
+}
+
+TEST(LowerOpset, SlicesWithStepsAreGathered) {
+  constexpr std::int64_t kFarthest = std::numeric_limits<std::int64_t>::max();
+  GraphBuilder b(13);
+  const ValueId x = b.input({2, 7, 6});
+  b.output(b.node("Slice", {x, b.ints({1, -1}), b.ints({kFarthest, -kFarthest}), b.ints({1, 2}),
+                            b.ints({2, -3})}));
+  b.output(b.node("Slice", {x, b.ints({0, 1}), b.ints({6, 3}), b.ints({1, 2}), b.ints({4, 1})}));
+  b.output(b.node("Slice", {x, b.ints({1}), b.ints({9}), b.ints({1}), b.ints({kFarthest})}));
+  const Graph copy = lowered(b.graph(), 9, {{2, 7, 6}});
+  EXPECT_EQ(ops_of(copy), "Gather Gather Gather Slice Gather");
 }
 
 TEST(LowerOpset, SplitAndTopKTakeAttributes) {
@@ -262,10 +275,11 @@ std::vector<Refusal> refusals() {
        10,
        9,
        [](auto& b) {
-         return std::vector{b.input({4}), b.ints({0}), b.ints({4}), b.ints({0}), b.ints({2})};
+         return std::vector{b.input({Dim(std::string("n"))}), b.ints({0}), b.ints({4}), b.ints({0}),
+                            b.ints({2})};
        },
        {},
-       "its steps are [2]"},
+       "its step is 2 along an extent of n"},
       {"TopK",
        11,
        10,

@@ -7,8 +7,9 @@
 namespace mini_infer {
 namespace {
 
-// kNoValue where the text names no output of a node.
-ValueId output_of_node(const Graph& graph, const std::string& text) {
+// An output of a node: NODE is its first, NODE:I counts from 0. kNoValue where the text names no
+// node.
+Result<ValueId> output_of_node(const Graph& graph, const std::string& text) {
   const NodeId whole = find_node_id(graph, text);
   if (whole != kNoNode) return graph.output(whole);
   const std::size_t colon = text.rfind(':');
@@ -17,7 +18,9 @@ ValueId output_of_node(const Graph& graph, const std::string& text) {
   const std::string_view place = std::string_view(text).substr(colon + 1);
   if (node == kNoNode || (place != "0" && !parse_count(place))) return kNoValue;
   const auto index = place == "0" ? 0 : static_cast<std::size_t>(*parse_count(place));
-  return graph.output(node, index);
+  if (graph.output(node, index) != kNoValue) return graph.output(node, index);
+  return error(Code::kInvalidArgument, graph.node(node).str(), " has no output ", index,
+               "; it has ", counted(graph.node(node).outputs.size(), "output"));
 }
 
 }  // namespace
@@ -25,7 +28,9 @@ ValueId output_of_node(const Graph& graph, const std::string& text) {
 Result<std::string> add_output(Edit& edit, const std::string& text) {
   Graph& graph = edit.model.graph;
   ValueId value = find_value_id(graph, text);
-  if (value == kNoValue) value = output_of_node(graph, text);
+  if (value == kNoValue) {
+    MINI_TRY_ASSIGN(value, output_of_node(graph, text));
+  }
   if (value == kNoValue) return find_value(graph, text).status();
   for (const GraphOutput& output : graph.outputs()) {
     if (output.value == value) {

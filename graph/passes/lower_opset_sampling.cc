@@ -142,6 +142,36 @@ std::string resize_to_upsample(Graph& graph, NodeId id) {
   return "";
 }
 
+// A pool that rounds its extent up is one that pads more behind, where padding counts for nothing.
+std::string ceil_by_pads(Graph& graph, NodeId id) {
+  if (take<std::int64_t>(graph, id, "ceil_mode").value_or(0) == 0) return "";
+  const AttributeReader node(graph.node(id));
+  const auto &in = graph.value(graph.input(id, 0)).shape,
+             &out = graph.value(graph.output(id)).shape;
+  const Ints kernel = node.ints("kernel_shape");
+  const std::size_t axes = kernel.size();
+  const Ints strides = node.ints("strides", Ints(axes, 1));
+  Ints pads = node.ints("pads", Ints(2 * axes, 0));
+  const bool plain = node.string("auto_pad", "NOTSET") == "NOTSET" &&
+                     node.integer("count_include_pad", 0) == 0 && strides.size() == axes &&
+                     pads.size() == 2 * axes;
+  if (!plain || !in || !out || in->rank() != axes + 2 || out->rank() != axes + 2) {
+    return "its attribute 'ceil_mode' is 1";
+  }
+  for (std::size_t i = 0; i < axes; ++i) {
+    const Dim &from = (*in)[i + 2], &to = (*out)[i + 2];
+    if (!from.known() || !to.known()) {
+      return cat("its attribute 'ceil_mode' is 1 and extent ", from.str(), " is not known");
+    }
+    const std::int64_t covered = (to.value() - 1) * strides[i] + kernel[i];
+    const std::int64_t behind = std::max(pads[axes + i], covered - from.value() - pads[i]);
+    if (behind >= kernel[i]) return "its attribute 'ceil_mode' is 1";
+    pads[axes + i] = behind;
+  }
+  graph.node(id).attributes["pads"] = pads;
+  return "";
+}
+
 std::string grid_modes_as_before(Graph& graph, NodeId id) {
   const auto rank = rank_of(graph, graph.input(id, 0));
   if (rank && *rank != 4) return cat("its input has rank ", *rank);

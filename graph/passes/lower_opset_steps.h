@@ -62,6 +62,7 @@ std::string resize_all_axes(Graph& graph, NodeId node);
 std::string fill_roi_and_scales(Graph& graph, NodeId node);
 std::string place_samples_as_before(Graph& graph, NodeId node);
 std::string resize_to_upsample(Graph& graph, NodeId node);
+std::string ceil_by_pads(Graph& graph, NodeId node);
 std::string grid_modes_as_before(Graph& graph, NodeId node);
 std::string roi_pixels_as_before(Graph& graph, NodeId node);
 

@@ -67,6 +67,20 @@ TEST(LowerOpset, SlicesWithStepsAreGathered) {
   EXPECT_EQ(ops_of(copy), "Gather Gather Gather Slice Gather");
 }
 
+TEST(LowerOpset, PoolsThatRoundUpPad) {
+  for (const char* type : {"MaxPool", "AveragePool"}) {
+    for (const Ints& pads : {Ints{0, 0, 0, 0}, Ints{1, 0, 1, 0}}) {
+      GraphBuilder b(10);
+      b.output(b.node(type, {b.input({1, 2, 6, 7})},
+                      {{"kernel_shape", Ints{3, 3}},
+                       {"strides", Ints{2, 3}},
+                       {"pads", pads},
+                       {"ceil_mode", kOne}}));
+      EXPECT_EQ(ops_of(lowered(b.graph(), 7, {{1, 2, 6, 7}})), type);
+    }
+  }
+}
+
 TEST(LowerOpset, SplitAndTopKTakeAttributes) {
   GraphBuilder b(18);
   const ValueId x = b.input({4, 7});
@@ -221,6 +235,9 @@ struct Refusal {
 
 std::vector<Refusal> refusals() {
   const auto x = [](GraphBuilder& b) { return std::vector{b.input({1, 2, 4, 4})}; };
+  const auto open = [](GraphBuilder& b) {
+    return std::vector{b.input({Dim(1), Dim(2), Dim(std::string("n")), Dim(4)})};
+  };
   const auto ints = [](GraphBuilder& b) { return std::vector{b.input({2, 2}, DType::kInt64)}; };
   const auto resize = [](GraphBuilder& b) {
     return std::vector{b.input({1, 2, 4, 4}), kNoValue, b.floats({4}, {1, 1, 2, 2})};
@@ -234,7 +251,7 @@ std::vector<Refusal> refusals() {
   };
   const Attributes square = {{"kernel_shape", Ints{2, 2}}, {"ceil_mode", kOne}};
   return {
-      {"AveragePool", 10, 9, x, square, "its attribute 'ceil_mode' is 1"},
+      {"AveragePool", 10, 9, open, square, "'ceil_mode' is 1 and extent n is not known"},
       {"MaxPool", 10, 8, x, {{"kernel_shape", Ints{2, 2}}, {"dilations", Ints{2, 2}}}, "dilations"},
       {"Relu", 14, 13, ints, {}, "it takes int64 from opset 14 on only"},
       {"Clip", 12, 11, ints, {}, "it takes int64 from opset 12 on only"},

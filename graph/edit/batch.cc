@@ -63,6 +63,7 @@ void BatchWalk::run() {
       const Status status = infer_node(graph_, id, ops_);
       if (!status.ok()) problems_.add(status);
       keep_symbol(id);
+      keep_symbols_of_branches(id);
     }
     if (!again_) return;
   }
@@ -89,7 +90,7 @@ void BatchWalk::visit(NodeId id) {
   if (is_recurrent(node)) return visit_recurrent(id);
   if (is_broadcast(node)) return visit_broadcast(id);
   refuse_along_batch(id);
-  refuse_in_subgraphs(id);
+  visit_subgraphs(id);
 }
 
 const SymShape* BatchWalk::shape(NodeId id, std::size_t input) const {
@@ -379,26 +380,6 @@ void BatchWalk::refuse_along_batch(NodeId id) {
   if (axes ? std::any_of(axes->begin(), axes->end(), along) : graph_.input(id, 1) == kNoValue) {
     problem(id,
             node.is("Squeeze") ? "removes the batch as an extent of 1" : "reduces over the batch");
-  }
-}
-
-// Shapes inside are not followed: constants there that could be the batch are named.
-void BatchWalk::refuse_in_subgraphs(NodeId id) {
-  const Node& node = graph_.node(id);
-  const bool meets_batch = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId in) {
-    return in != kNoValue && graph_.value(in).shape && batch_axis(*graph_.value(in).shape);
-  });
-  if (!meets_batch) return;
-  for (const auto& [name, attribute] : node.attributes) {
-    const auto* body = std::get_if<GraphPtr>(&attribute);
-    if (body == nullptr || *body == nullptr) continue;
-    for (const NodeId inner : (*body)->nodes_of("Reshape")) {
-      const Tensor* target = (*body)->constant((*body)->input(inner, 1));
-      const auto numbers = target != nullptr ? integers(*target) : std::nullopt;
-      if (!numbers || numbers->empty() || numbers->front() != old_.value_or(1)) continue;
-      problem(id, cat("its subgraph '", name, "' has ", (*body)->node(inner).str(), " with shape ",
-                      *numbers, "; shapes inside are not followed"));
-    }
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,8 +33,11 @@ class BatchWalk {
   // Infers shapes and changes the constants that hold the old batch.
   void run();
 
+  // In subgraphs too, extents are numbers again from then on.
+  void finish();
+
   // How many constants of which operators were changed.
-  const std::map<std::string, int>& changed() const { return changed_; }
+  std::map<std::string, int> changed() const;
   // Places that cannot follow.
   const Problems& problems() const { return problems_; }
   // "batch * k" as k; no value for what has nothing to do with the batch, or not in this way.
@@ -50,7 +54,11 @@ class BatchWalk {
   void visit_recurrent(NodeId id);
   void visit_broadcast(NodeId id);
   void refuse_along_batch(NodeId id);
-  void refuse_in_subgraphs(NodeId id);
+  void visit_subgraphs(NodeId id);
+  bool fits_old_batch(NodeId id, const Graph& body) const;
+  void follow_branch(NodeId id, const std::string& name);
+  void refuse_in_subgraph(NodeId id, const std::string& name, const Graph& body);
+  void keep_symbols_of_branches(NodeId id);
 
   const SymShape* shape(NodeId id, std::size_t input) const;
   // The axis whose extent has the batch; no value when none or more than one has.
@@ -76,6 +84,12 @@ class BatchWalk {
   void keep_symbol(NodeId id);
   bool repeat_constant(NodeId user, std::size_t input, std::size_t axis);
 
+  // A branch of an If, which is followed like any graph.
+  struct Branch {
+    std::shared_ptr<Graph> graph;
+    std::unique_ptr<BatchWalk> walk;
+  };
+
   Graph& graph_;
   const OpLookup& ops_;
   std::optional<std::int64_t> old_;
@@ -83,6 +97,7 @@ class BatchWalk {
   std::map<std::string, int> changed_;
   Problems problems_;
   std::map<NodeId, std::pair<std::size_t, std::int64_t>> follows_;
+  std::map<std::pair<NodeId, std::string>, Branch> branches_;
   bool again_ = false;  // something before the present node was changed
 };
 

@@ -72,6 +72,7 @@ Result<std::string> set_batch(Edit& edit, const std::string& text) {
   set_inputs(BatchWalk::symbol());
   BatchWalk walk(graph, edit.ops, batch.old, wanted);
   walk.run();
+  walk.finish();
   set_inputs(wanted);
   MINI_TRY(walk.problems().status());
   std::set<ValueId> inputs;

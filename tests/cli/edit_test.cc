@@ -50,6 +50,80 @@ TEST_F(Editing, TheBatchIsFollowedThroughReshapesThatMergeIt) {
   expect_near(run_model(out(), x), {values.begin(), values.end()});
 }
 
+pb::TensorProto shape_tensor(const std::string& name, const std::vector<int>& dims) {
+  pb::TensorProto shape;
+  shape.set_name(name);
+  shape.set_data_type(kInt64);
+  shape.add_dims(static_cast<std::int64_t>(dims.size()));
+  for (const int dim : dims) shape.add_int64_data(dim);
+  return shape;
+}
+
+// x -> Reshape -> `type` -> Reshape to [1,6], a graph that captures x.
+pb::GraphProto reshaping(const std::string& name, const std::string& type,
+                         const std::vector<int>& shape) {
+  pb::GraphProto graph;
+  graph.set_name(name);
+  *graph.add_initializer() = shape_tensor(name + "_shape", shape);
+  *graph.add_initializer() = shape_tensor(name + "_row", {1, 6});
+  *graph.add_node() = make_node("Reshape", {"x", name + "_shape"}, {name + "1"}, name + "_first");
+  *graph.add_node() = make_node(type, {name + "1"}, {name + "2"});
+  *graph.add_node() = make_node("Reshape", {name + "2", name + "_row"}, {name + "3"});
+  graph.add_output()->set_name(name + "3");
+  return graph;
+}
+
+// Also where one branch does not fit at all, and so is never taken.
+TEST_F(Editing, TheBatchIsFollowedIntoTheBranchesOfAnIf) {
+  for (const bool fits : {true, false}) {
+    pb::ModelProto model = make_model();
+    auto* graph = model.mutable_graph();
+    set_type(graph->mutable_input(0), "x", kFloat, {1, 3, 2});
+    *graph->add_initializer() = shape_tensor("last", {1, 2, 3});
+    auto* yes = graph->add_initializer();
+    yes->set_name("yes");
+    yes->set_data_type(pb::TensorProto::BOOL);
+    yes->add_int32_data(1);
+    pb::NodeProto node = make_node("If", {"yes"}, {"row"}, "branch");
+    using A = pb::AttributeProto;
+    *add_attribute(node, "then_branch", A::GRAPH)->mutable_g() = reshaping("a", "Neg", {1, 2, 3});
+    *add_attribute(node, "else_branch", A::GRAPH)->mutable_g() =
+        reshaping("b", "Abs", fits ? std::vector<int>{6, 1} : std::vector<int>{7, 7});
+    *graph->add_node() = node;
+    *graph->add_node() = make_node("Reshape", {"row", "last"}, {"y"}, "tail");
+    edit(save(model), "--set-batch 2");
+    EXPECT_EQ(what_, fits ? "1 input, 5 Reshape constants" : "1 input, 3 Reshape constants");
+    const Tensor x = picture({2, 3, 2});
+    std::vector<float> want(x.values<float>().begin(), x.values<float>().end());
+    for (float& value : want) value = -value;
+    expect_near(run_model(out(), x), want);
+    EXPECT_EQ(contents(out()).find("mini_infer_batch"), std::string::npos);
+  }
+}
+
+// The state of a loop may have another shape in each round.
+TEST_F(Editing, BodiesOfLoopsThatMayHoldTheBatchAreNamed) {
+  pb::ModelProto model = make_model();
+  auto* graph = model.mutable_graph();
+  set_type(graph->mutable_input(0), "x", kFloat, {1, 3, 2});
+  *graph->add_initializer() = shape_tensor("rounds", {2});
+  pb::GraphProto body = reshaping("a", "Neg", {1, 2, 3});
+  set_type(body.add_input(), "round", kInt64, {});
+  set_type(body.add_input(), "go_on", pb::TensorProto::BOOL, {});
+  *body.add_node() = make_node("Identity", {"go_on"}, {"going"});
+  body.mutable_output(0)->set_name("going");
+  body.add_output()->set_name("a3");
+  pb::NodeProto loop = make_node("Loop", {"rounds", ""}, {"y"}, "loop");
+  *add_attribute(loop, "body", pb::AttributeProto::GRAPH)->mutable_g() = body;
+  *graph->add_node() = loop;
+  EXPECT_EQ(run("edit " + save(model) + ' ' + out() + " --set-batch 2"), 1);
+  for (const char* where : {"node 'a_first' (Reshape, opset 13) with shape [1,2,3]", "[1,6]"}) {
+    EXPECT_THAT(err_, HasSubstr(where));
+  }
+  EXPECT_THAT(err_, HasSubstr("node 'loop' (Loop, opset 13): its subgraph 'body' has "));
+  EXPECT_FALSE(std::filesystem::exists(out()));
+}
+
 TEST_F(Editing, SetsShapes) {
   edit(save(relu_model()), "--set-shape x=Mx2");
   EXPECT_EQ(what_, "input 'x' is float32[M,2], was float32[N1,2]");

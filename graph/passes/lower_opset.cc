@@ -76,8 +76,11 @@ std::string undo_change(Graph& graph, NodeId id, const OpsetChange& change) {
   const std::string_view dtype = new_dtype(graph, id, change.dtypes);
   if (!dtype.empty()) return cat("it takes ", dtype, " from opset ", change.version, " on only");
   std::string reason = drop_attributes(graph, id, change.attributes);
-  if (reason.empty() && change.undo != nullptr) reason = change.undo(graph, id);
-  return reason;
+  if (!reason.empty() || change.undo == nullptr) return reason;
+  // Loops alone may do without.
+  const bool whole = graph.output(id) != kNoValue && graph.input(id, 0) != kNoValue;
+  if (!whole && change.type != "Loop") return "its first input or output is missing";
+  return change.undo(graph, id);
 }
 
 // What a subgraph can know of the values that it captures.

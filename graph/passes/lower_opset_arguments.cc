@@ -147,9 +147,9 @@ std::string positive_axes(Graph& graph, NodeId id) {
 }
 
 std::string positive_slice_axes(Graph& graph, NodeId id) {
-  const ValueId value = graph.input(id, 3);
-  auto axes = known_ints(graph, value);
-  if (value == kNoValue || !axes || *std::min_element(axes->begin(), axes->end()) >= 0) return "";
+  auto axes = known_ints(graph, graph.input(id, 3));
+  const auto negative = [](std::int64_t axis) { return axis < 0; };
+  if (!axes || std::none_of(axes->begin(), axes->end(), negative)) return "";
   std::string reason = count_from_front(*axes, rank_of(graph, graph.input(id, 0)));
   graph.set_input(id, 3, add_ints(graph, name_of(graph, id, "axes"), *axes));
   return reason;

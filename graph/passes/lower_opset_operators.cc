@@ -100,6 +100,7 @@ std::string scales_of_float32(Graph& graph, NodeId id) {
 
 std::string one_scale(Graph& graph, NodeId id) {
   const ValueId scale = graph.input(id, 1);
+  if (scale == kNoValue) return "it has no scale";
   const auto& shape = graph.value(scale).shape;
   if (shape && all_ones(*shape, 0)) return "";
   return shape ? cat("its scale has shape ", shape->str()) : "the shape of its scale is not known";

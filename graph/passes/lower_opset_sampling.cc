@@ -10,6 +10,9 @@
 namespace mini_infer::undo {
 namespace {
 
+// Larger ones are not calculated with.
+constexpr std::int64_t kMostExtent = std::int64_t{1} << 40, kMostKernel = 1 << 16;
+
 ValueId add_scales(Graph& graph, NodeId id, const std::vector<double>& scales) {
   const Shape shape = {static_cast<std::int64_t>(scales.size())};
   return add_floats(graph, name_of(graph, id, "scales"), shape, scales);
@@ -29,6 +32,7 @@ std::optional<std::vector<double>> scales_of_sizes(const Graph& graph, NodeId id
   std::vector<double> scales;
   for (std::size_t i = 0; i < sizes->size(); ++i) {
     if (!(*shape)[i].known() || (*shape)[i].value() <= 0) return std::nullopt;
+    if ((*sizes)[i] > kMostExtent) return std::nullopt;
     const auto extent = static_cast<float>((*shape)[i].value());
     const float scale = static_cast<float>((*sizes)[i]) / extent;
     if (static_cast<std::int64_t>(std::floor(extent * scale)) != (*sizes)[i]) return std::nullopt;
@@ -162,6 +166,9 @@ std::string ceil_by_pads(Graph& graph, NodeId id) {
     const Dim &from = (*in)[i + 2], &to = (*out)[i + 2];
     if (!from.known() || !to.known()) {
       return cat("its attribute 'ceil_mode' is 1 and extent ", from.str(), " is not known");
+    }
+    if (strides[i] > kernel[i] || kernel[i] > kMostKernel || to.value() > kMostExtent) {
+      return "its attribute 'ceil_mode' is 1";
     }
     const std::int64_t covered = (to.value() - 1) * strides[i] + kernel[i];
     const std::int64_t behind = std::max(pads[axes + i], covered - from.value() - pads[i]);

@@ -111,11 +111,11 @@ std::string gather_steps(Graph& graph, NodeId id, SliceArguments& slice) {
   return "";
 }
 
-// The output of Unsqueeze is what its axes count.
+// The axes that are added count in Unsqueeze and OneHot.
 std::optional<std::size_t> counted_rank(const Graph& graph, NodeId id, const Ints& axes) {
   const auto rank = rank_of(graph, graph.input(id, 0));
-  if (!rank || graph.node(id).op_type != "Unsqueeze") return rank;
-  return *rank + axes.size();
+  const std::string& type = graph.node(id).op_type;
+  return rank && (type == "Unsqueeze" || type == "OneHot") ? *rank + axes.size() : rank;
 }
 
 }  // namespace
@@ -131,7 +131,7 @@ std::string positive_axis(Graph& graph, NodeId id) {
   const std::string& type = graph.node(id).op_type;
   if (axis == nullptr || ((type == "OneHot" || type == "TopK") && *axis == -1)) return "";
   Ints axes{*axis};
-  std::string reason = count_from_front(axes, rank_of(graph, graph.input(id, 0)));
+  std::string reason = count_from_front(axes, counted_rank(graph, id, axes));
   at->second = axes[0];
   return reason;
 }

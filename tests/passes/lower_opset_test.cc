@@ -180,6 +180,16 @@ TEST(LowerOpset, OperandsGetWhatWasAskedOfThem) {
   EXPECT_EQ(ops_of(copy), "Cast Pow Add Add Gemm Gather Cast Shape Slice");
 }
 
+TEST(LowerOpset, AxesOfOneHotCountTheOneThatIsAdded) {
+  GraphBuilder b(11);
+  const ValueId classes = b.constant(Tensor::from<std::int64_t>({2, 2}, {0, 2, 1, 1}));
+  const ValueId hot =
+      b.node("OneHot", {classes, b.ints({3}), b.floats({2}, {0, 5})}, {{"axis", std::int64_t{-2}}});
+  b.output(b.node("Add", {hot, b.input({2, 3, 2})}));
+  const Graph copy = lowered(b.graph(), 9, {{2, 3, 2}});
+  EXPECT_EQ(*copy.attribute<std::int64_t>(copy.producer(output_node(copy).inputs[0]), "axis"), 1);
+}
+
 TEST(LowerOpset, TheAxisOfDftAndModesOfGridSample) {
   GraphBuilder b(20);
   const ValueId x = b.input({1, 4, 6, 2}), image = b.input({1, 1, 4, 4}),

@@ -46,7 +46,8 @@ int main_with(int argc, char** argv) {
   add_commands(app, action);
   add_option_rules(app);
   const auto is_named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
-  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_named).empty()) {
+  const bool has_command = argc > 1 && !app.get_subcommands(is_named).empty();
+  if (argc > 1 && argv[1][0] != '-' && !has_command) {
     return usage_error(std::string("there is no command '") + argv[1] + "'; see mini-infer --help");
   }
   try {
@@ -54,7 +55,8 @@ int main_with(int argc, char** argv) {
   } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    return usage_error(plain_words(error.what()) + "; see mini-infer --help");
+    const std::string command = has_command ? std::string(" ") + argv[1] : "";
+    return usage_error(plain_words(error.what()) + "; see mini-infer" + command + " --help");
   }
   return action();
 }

@@ -43,6 +43,13 @@ endforeach()
 file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/gen/mini_isa.def CONTENT "${isa_def}")
 file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/gen/mini_isa_foreach.h CONTENT "#pragma once\n${isa_foreach}\n${dot_foreach}\n")
 
+# Elementary functions are chains of dependent operations. Several vectors are computed at a time, and GCC, which does not do so by
+# itself before it assigns registers, is told to mix their operations.
+set(mini_mixed_sources kernels/simd/activate.simd.cc kernels/reduce/softmax.simd.cc)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  set_source_files_properties(${mini_mixed_sources} PROPERTIES COMPILE_OPTIONS "-fschedule-insns;-fsched-pressure")
+endif()
+
 # mini_infer_add_isas(target sources...): adds the *.simd.cc sources to target, once per instruction set.
 function(mini_infer_add_isas target)
   set(base_sources ${ARGN})

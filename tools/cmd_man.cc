@@ -130,7 +130,9 @@ std::string manual(const CLI::App& app) {
       list_item(bold("MINI_ISA"),
                 "the instruction set whose kernels run: one of these that the processor has,\n" +
                     isa_list() +
-                    ".\nBy default the last of them that it has; other names change nothing.");
+                    ".\nBy default the last of them that it has. In place of a set that it lacks "
+                    "the best below\nit "
+                    "runs; other names are refused.");
   text +=
       ".SH FILES\n" +
       list_item(italic("OUT.data"), "tensors of the model " + italic("OUT") + " that " +

@@ -24,10 +24,10 @@ class Comparing : public Program {
  protected:
   // 60 nodes, x -> (BatchNormalization -> LeakyRelu) 30 times -> y; one of them may have another
   // epsilon.
-  static pb::ModelProto chain(int changed = -1, int batch = 1) {
+  static pb::ModelProto chain(int changed = -1, int batch = 1, int side = 3) {
     pb::ModelProto model = make_model();
     auto* graph = model.mutable_graph();
-    set_type(graph->mutable_input(0), "x", kFloat, {batch, 4, 3, 3});
+    set_type(graph->mutable_input(0), "x", kFloat, {batch, 4, side, side});
     *graph->add_initializer() = float_tensor("scale", {4}, {1, 0.75F, 1.25F, 0.5F});
     *graph->add_initializer() = float_tensor("bias", {4}, {0.25F, -0.25F, 0, 0.125F});
     *graph->add_initializer() = float_tensor("mean", {4}, {0, 0.125F, -0.125F, 0});
@@ -74,12 +74,12 @@ TEST_F(Comparing, FindsTheNodeWithTheWrongEpsilonAmongSixty) {
 
 // A session would run such a batch image by image, without values of the whole of it.
 TEST_F(Comparing, ABatchIsComparedWhole) {
-  const std::string right = save(chain(-1, 8), "right.onnx");
+  const std::string right = save(chain(-1, 8, 60), "right.onnx");
   EXPECT_EQ(run("compare " + right), 0) << err_;
-  const std::string wrong = save(chain(17, 8), "wrong.onnx");
+  const std::string wrong = save(chain(17, 8, 60), "wrong.onnx");
   EXPECT_EQ(run("compare " + wrong + ' ' + right), 1) << err_;
   EXPECT_THAT(out_, HasSubstr("first diverging node: 'bn17'"));
-  EXPECT_THAT(out_, HasSubstr("  input     act16  float32 [8,4,3,3]  from "));
+  EXPECT_THAT(out_, HasSubstr("  input     act16  float32 [8,4,60,60]  from "));
 }
 
 TEST_F(Comparing, TolerancesAndInputsMatter) {

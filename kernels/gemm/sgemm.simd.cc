@@ -34,10 +34,11 @@ constexpr int kLineVectors = kLanes < 16 ? 16 / kLanes : 1;  // of a cache line
 // the loop itself costs shows.
 constexpr int kTurn = kRegisters == 16 ? 8 : 1;
 
-// Small tiles split k over several sets of accumulators, again to have about 8 of them.
+// Small tiles split k into as many parts as they have registers for, each with its accumulators:
+// that hides the latency of FMA, and memory gives more to several streams of B than to one.
 constexpr int accumulator_sets(int rows, int vectors) {
-  const int tile = rows * vectors;
-  return tile >= 6 ? 1 : tile >= 3 ? 2 : 4;
+  const int sets = (kRegisters - 4) / (rows * vectors);
+  return sets < 1 ? 1 : sets > 4 ? 4 : sets;
 }
 
 // Everything a tile needs but its size.
@@ -60,39 +61,43 @@ MINI_INLINE void multiply(const Tile& t, Vec (&sum)[MR * NV]) {
   Vec acc[kSets * MR * NV];
   MINI_UNROLL
   for (int i = 0; i < kSets * MR * NV; ++i) acc[i] = zero();
-  std::int64_t k = 0;
+  const std::int64_t part = depth / kSets;
 #pragma GCC unroll kTurn
-  for (; k + kSets <= depth; k += kSets) {
+  for (std::int64_t k = 0; k < part; ++k) {
+    if constexpr (kSets == 1) {
+      ahead.fetch();
+      __builtin_prefetch(a + kPrefetchA * a_step);
+      MINI_UNROLL
+      for (int j = 0; j < NV; j += kLineVectors)
+        __builtin_prefetch(b + kPrefetchB * b_step + j * kLanes);
+    }
     MINI_UNROLL
     for (int set = 0; set < kSets; ++set) {
-      if constexpr (kSets == 1) {
-        ahead.fetch();
-        __builtin_prefetch(a + kPrefetchA * a_step);
-        MINI_UNROLL
-        for (int j = 0; j < NV; j += kLineVectors)
-          __builtin_prefetch(b + kPrefetchB * b_step + j * kLanes);
-      }
+      const float* const b_k = b + set * part * b_step;
       Vec row_of_b[NV];
       MINI_UNROLL
-      for (int j = 0; j < NV; ++j) row_of_b[j] = load(b + j * kLanes);
+      for (int j = 0; j < NV; ++j) row_of_b[j] = load(b_k + j * kLanes);
+      const float* const a_k = a + set * part * a_step;
       Vec a_group = zero();
       MINI_UNROLL
       for (int i = 0; i < MR; ++i) {
-        if (kRowsByLane && i % kLanes == 0 && i + kLanes <= MR) a_group = load(a + i);
+        if (kRowsByLane && i % kLanes == 0 && i + kLanes <= MR) a_group = load(a_k + i);
         const bool by_lane = kRowsByLane && i - i % kLanes + kLanes <= MR;
-        const Vec a_ik = by_lane ? a_group : broadcast(a[i]);
+        const Vec a_ik = by_lane ? a_group : broadcast(a_k[i]);
         MINI_UNROLL
         for (int j = 0; j < NV; ++j) {
           Vec& s = acc[(set * MR + i) * NV + j];
           s = by_lane ? fma_lane(a_ik, i % kLanes, row_of_b[j], s) : fma(a_ik, row_of_b[j], s);
         }
       }
-      a += a_step;
-      b += b_step;
     }
+    a += a_step;
+    b += b_step;
   }
   if constexpr (kSets > 1) {
-    for (; k < depth; ++k, a += a_step, b += b_step) {
+    a += (kSets - 1) * part * a_step;
+    b += (kSets - 1) * part * b_step;
+    for (std::int64_t k = kSets * part; k < depth; ++k, a += a_step, b += b_step) {
       MINI_UNROLL
       for (int i = 0; i < MR * NV; ++i) {
         acc[i] = fma(broadcast(a[i / NV]), load(b + i % NV * kLanes), acc[i]);

@@ -4,7 +4,8 @@
 //     window = its input rows with borders, all channels    (stays in L2; 1x1 reads the input
 //     itself) for each panel of 2 * c output channels               (also shared out where rows are
 //     few)
-//       for each tile of pixels: all taps, all input channels, in registers
+//       for each tile of pixels: all taps, all input channels, in registers; many channels in
+//       chunks of which the weights stay in L2
 //
 // A 1x1 kernel has no rows: its blocks are runs of pixels. Rows of a dilated kernel fall into
 // classes modulo the dilation, each a convolution without vertical dilation.
@@ -179,6 +180,15 @@ class DirectConv final : public ConvAlgorithm {
     return ceil_div(rows_, ceil_div(rows_, most));
   }
 
+  // Input channels whose weights of one panel share the L2 cache with what they meet. The panel of
+  // more channels is read in equal chunks, and sums wait in the output.
+  std::int64_t chunk_channels() const {
+    const std::int64_t channel = kPanelBlocks * lanes_ * s_.kh * s_.kw;
+    const std::int64_t bytes = group_ic_ * channel * static_cast<std::int64_t>(sizeof(float));
+    if (bytes <= l2_cache_bytes() / 4) return group_ic_;
+    return ceil_div(ic_blocks_, ceil_div(bytes, l2_cache_bytes() / 6)) * lanes_;
+  }
+
   std::size_t window_floats() const {
     if (in_place_) return 0;
     return static_cast<std::size_t>(ic_blocks_ * source_plane());
@@ -247,6 +257,7 @@ class DirectConv final : public ConvAlgorithm {
     b.taps = taps_.data();
     b.tap_count = static_cast<int>(taps_.size());
     b.channels = static_cast<int>(group_ic_);
+    b.chunk = static_cast<int>(chunk_channels());
     b.rows = static_cast<int>(pixels_only_ ? 1 : unit.rows.count());
     b.width = static_cast<int>(pixels_only_ ? unit.rows.count() : s_.ow);
     b.weights =

@@ -14,6 +14,8 @@ struct TilePlace {
   const ChannelConstants* constants;
   const float* residual;
   float* output;
+  int channels;      // from source on
+  bool first, last;  // chunk of channels; sums of the earlier ones are in the output
   WeightsAhead ahead;
 };
 
@@ -49,18 +51,55 @@ MINI_INLINE void prefetch_pixels(const float* source, std::ptrdiff_t source_row)
   }
 }
 
-template <int kStep, int kRows, int kPixels, int kBlocks>
-[[gnu::noinline]] void tile(const DirectBlock& b, const TilePlace& at) {
-  Vec acc[kBlocks][kRows][kPixels];
+// acc = the bias, or the sums of earlier chunks. A residual that is added before the activation may
+// be the output itself: the first of several chunks adds it.
+template <int kBlocks, int kRows, int kPixels>
+MINI_INLINE void start(const DirectBlock& b, const TilePlace& at,
+                       Vec (&acc)[kBlocks][kRows][kPixels]) {
+  const bool residual_now = !at.last && b.epilogue.residual_first;
+  const float* const sums = !at.first ? at.output : residual_now ? at.residual : nullptr;
 #pragma GCC unroll 4
   for (int j = 0; j < kBlocks; ++j) {
-    const Vec bias = load(at.constants->bias + j * kLanes);
+    const Vec bias = at.first ? load(at.constants->bias + j * kLanes) : zero();
 #pragma GCC unroll 2
     for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 16
       for (int i = 0; i < kPixels; ++i) acc[j][r][i] = bias;
+      if (sums == nullptr) continue;
+      const float* const row = sums + j * b.output_plane + r * b.output_row;
+#pragma GCC unroll 16
+      for (int i = 0; i < kPixels; ++i) acc[j][r][i] = acc[j][r][i] + load(row + i * b.output_step);
     }
   }
+}
+
+// Ends the pixels, or stores their sums for the next chunk.
+template <int kBlocks, int kRows, int kPixels>
+MINI_INLINE void end(const DirectBlock& b, const TilePlace& at,
+                     Vec (&acc)[kBlocks][kRows][kPixels]) {
+  const bool add = at.residual != nullptr && (at.first || !b.epilogue.residual_first);
+#pragma GCC unroll 4
+  for (int j = 0; j < kBlocks; ++j) {
+    const Vec slope = load(at.constants->slopes + j * kLanes);
+#pragma GCC unroll 2
+    for (int r = 0; r < kRows; ++r) {
+      const std::ptrdiff_t offset = j * b.output_plane + r * b.output_row;
+      float* const output = at.output + offset;
+      if (at.last) {
+        finish(b.epilogue, slope, acc[j][r], add ? at.residual + offset : nullptr, output,
+               b.output_step);
+      } else {
+#pragma GCC unroll 16
+        for (int i = 0; i < kPixels; ++i) store(output + i * b.output_step, acc[j][r][i]);
+      }
+    }
+  }
+}
+
+template <int kStep, int kRows, int kPixels, int kBlocks>
+[[gnu::noinline]] void tile(const DirectBlock& b, const TilePlace& at) {
+  Vec acc[kBlocks][kRows][kPixels];
+  start<kBlocks, kRows, kPixels>(b, at, acc);
   const float* plane = at.source;
   const float* weights = at.weights;
   WeightsAhead ahead = at.ahead;
@@ -70,8 +109,8 @@ template <int kStep, int kRows, int kPixels, int kBlocks>
       multiply_add<kStep, kRows, kPixels, kBlocks>(plane + *tap, b.source_row, weights, acc);
     }
   } else {
-    const bool scattered = b.tap_count == 1 && b.channels >= kManyBlocks * kLanes;
-    for (int left = b.channels; left > 0; left -= kLanes, plane += b.source_plane) {
+    const bool scattered = b.tap_count == 1 && at.channels >= kManyBlocks * kLanes;
+    for (int left = at.channels; left > 0; left -= kLanes, plane += b.source_plane) {
       const int lanes = left < kLanes ? left : kLanes;
       if (scattered) prefetch_pixels<kStep, kRows, kPixels>(plane + b.source_plane, b.source_row);
       for (const std::ptrdiff_t* tap = b.taps; tap != taps_end; ++tap) {
@@ -80,17 +119,9 @@ template <int kStep, int kRows, int kPixels, int kBlocks>
       }
     }
   }
-#pragma GCC unroll 4
-  for (int j = 0; j < kBlocks; ++j) {
-    const Vec slope = load(at.constants->slopes + j * kLanes);
-#pragma GCC unroll 2
-    for (int r = 0; r < kRows; ++r) {
-      const std::ptrdiff_t offset = j * b.output_plane + r * b.output_row;
-      const float* residual = at.residual != nullptr ? at.residual + offset : nullptr;
-      finish(b.epilogue, slope, acc[j][r], residual, at.output + offset, b.output_step);
-    }
-  }
-  if (b.epilogue.kind == EpilogueKind::kOther) finish_stored_tile(b, at, kBlocks, kRows, kPixels);
+  end<kBlocks, kRows, kPixels>(b, at, acc);
+  if (at.last && b.epilogue.kind == EpilogueKind::kOther)
+    finish_stored_tile(b, at, kBlocks, kRows, kPixels);
 }
 
 // Tiles of 1..kMost pixels.
@@ -118,7 +149,7 @@ void run_rows(const DirectBlock& b, Panel& panel, int first_row) {
   at.source += first_row * b.source_row;
   at.output += first_row * b.output_row;
   if (at.residual != nullptr) at.residual += first_row * b.output_row;
-  const std::ptrdiff_t depth = std::ptrdiff_t{b.channels} * b.tap_count;
+  const std::ptrdiff_t depth = std::ptrdiff_t{at.channels} * b.tap_count;
   Runs(b.width, kMost).for_each([&](int x, int count) {
     TilePlace place = at;
     place.source += x * kStep;
@@ -132,7 +163,7 @@ void run_rows(const DirectBlock& b, Panel& panel, int first_row) {
 
 // Narrow maps take two rows at a time.
 template <int kStep, int kBlocks>
-void run_panel(const DirectBlock& b, Panel& panel) {
+void run_chunk(const DirectBlock& b, Panel& panel) {
   const int pairs = b.width <= kTilePixels / 2 ? b.rows / 2 : 0;
   panel.tiles = pairs + (b.rows - 2 * pairs) * Runs(b.width, kTilePixels).count;
   panel.done = 0;
@@ -140,17 +171,35 @@ void run_panel(const DirectBlock& b, Panel& panel) {
   for (int row = 2 * pairs; row < b.rows; ++row) run_rows<kStep, 1, kBlocks>(b, panel, row);
 }
 
+// All pixels meet one chunk of channels after the other, so that its weights stay in the L2 cache.
+template <int kStep, int kBlocks>
+void run_panel(const DirectBlock& b, Panel panel) {
+  TilePlace& at = panel.at;
+  const int chunk = b.chunk > 0 ? b.chunk : b.channels;
+  for (int done = 0; done < b.channels; done += chunk) {
+    at.channels = b.channels - done < chunk ? b.channels - done : chunk;
+    at.first = done == 0;
+    at.last = done + chunk >= b.channels;
+    panel.next = at.weights + std::ptrdiff_t{kBlocks} * kLanes * at.channels * b.tap_count;
+    run_chunk<kStep, kBlocks>(b, panel);
+    at.weights = panel.next;
+    at.source += at.channels / kLanes * b.source_plane;
+  }
+}
+
 template <int kStep>
 void run_block(const DirectBlock& b) {
   const std::ptrdiff_t panel_floats =
       std::ptrdiff_t{kTileBlocks} * kLanes * b.channels * b.tap_count;
   ChannelConstants constants;
-  Panel panel{{b.source, b.weights, &constants, b.residual, b.output, {}}, nullptr, 0, 0};
+  Panel panel{{b.source, b.weights, &constants, b.residual, b.output, b.channels, true, true, {}},
+              nullptr,
+              0,
+              0};
   TilePlace& at = panel.at;
   for (int oc = 0; oc < b.out_channels; oc += kTileBlocks * kLanes) {
     const int count = b.out_channels - oc;
     gather_constants(b.epilogue, oc, count, constants);
-    panel.next = at.weights + panel_floats;
     if (count > kLanes) {
       run_panel<kStep, 2>(b, panel);
     } else {

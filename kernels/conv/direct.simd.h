@@ -18,6 +18,7 @@ struct DirectBlock {
   const std::ptrdiff_t* taps;
   int tap_count;
   int channels;  // input channels that exist, >= 1
+  int chunk;     // of them that all pixels meet before the next: whole blocks, or all; 0: all
   int rows, width;
   const float* weights;   // [panels][ic blocks][taps][lanes that exist][2 * c]; the last panel is c
                           // wide when the blocks are odd

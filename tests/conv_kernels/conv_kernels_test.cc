@@ -262,6 +262,12 @@ TEST(Direct, epilogues) {
     check({kDirect}, square(11, 41, 7, 3, 1, 1), options);
 }
 
+TEST(Direct, chunks_of_channels) {
+  for (const ProblemOptions& options : epilogues())
+    check({kDirect}, square(1031, 41, 4, 3, 1, 1), options);
+  check({kDirect}, square(2050, 20, 9, 3, 2, 1));
+}
+
 TEST(Direct, groups) {
   ConvShape s = square(64, 128, 9, 3, 1, 1);
   s.groups = 4;

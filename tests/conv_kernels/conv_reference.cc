@@ -208,6 +208,10 @@ std::vector<float> run_conv(const ConvAlgorithm& conv, const Problem& p, Isa isa
   args.bias = p.bias.empty() ? nullptr : p.bias.data();
   args.residual = p.residual.empty() ? nullptr : residual.data<float>();
   args.residual_place = p.residual_place;
+  if (p.residual_place == ConvResidual::kBeforeActivation && threads > 1) {
+    std::copy_n(residual.data<float>(), size, y.mutable_data<float>());
+    args.residual = y.data<float>();
+  }
   args.activation = p.activation;
   args.slope = p.slope.empty() ? nullptr : p.slope.data();
   args.output = y.mutable_data<float>();

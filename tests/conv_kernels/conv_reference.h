@@ -42,7 +42,7 @@ std::vector<float> from_blocked(const float* x, std::int64_t n, std::int64_t c, 
                                 int lanes);
 
 // Runs `conv` on NCHWc input (or plain input), with scratch full of NaN; the output comes back
-// plain.
+// plain. With several threads a residual before the activation lies where the output is written.
 enum class InputLayout { kBlocked, kPlain };
 std::vector<float> run_conv(const ConvAlgorithm& conv, const Problem& p, Isa isa, int threads,
                             InputLayout layout);

@@ -44,7 +44,7 @@ double direct_conv_cost(const ConvShape& s, Isa isa) {
   // Two rows of narrow maps share a tile.
   const std::int64_t width = flat ? s.oh * s.ow : s.ow <= tile_pixels(lanes) / 2 ? 2 * s.ow : s.ow;
   const double oc = padded_channels(s.oc, lanes);
-  const double weights = oc * static_cast<double>(s.ic / s.groups * s.kh * s.kw);
+  const double weights = oc * static_cast<double>(ceil_div(s.ic, s.groups) * s.kh * s.kw);
   return weights * static_cast<double>(s.n * s.oh * s.ow) * tile_loss(width, lanes) +
          weight_cost(weights, lanes);
 }

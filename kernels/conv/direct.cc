@@ -16,6 +16,7 @@
 #include "kernels/conv/conv_algorithm.h"
 #include "kernels/conv/conv_driver.h"
 #include "kernels/conv/direct.simd.h"
+#include "kernels/conv/expanded_conv.h"
 #include "kernels/conv/source_window.h"
 #include "kernels/kernel_context.h"
 
@@ -54,14 +55,14 @@ bool has_few_outputs(const ConvShape& s, Isa isa) {
 
 class DirectConv final : public ConvAlgorithm {
  public:
-  DirectConv(const ConvShape& shape, Isa isa)
-      : s_(shape),
+  DirectConv(const ConvShape& shape, std::int64_t merged, Isa isa)
+      : s_(merge_groups(shape, merged)),
         lanes_(isa_lanes(isa)),
-        few_outputs_(has_few_outputs(shape, isa)),
+        few_outputs_(has_few_outputs(s_, isa)),
         kernel_(few_outputs_ ? simd::few_outputs_conv_f32.get(isa)
                              : simd::direct_conv_f32.get(isa)),
-        group_ic_(shape.ic / shape.groups),
-        group_oc_(shape.oc / shape.groups),
+        group_ic_(std::min(shape.ic / shape.groups * merged, shape.ic)),
+        group_oc_(std::min(shape.oc / shape.groups * merged, shape.oc)),
         ic_blocks_(ceil_div(group_ic_, lanes_)),
         pixels_only_(shape.kh == 1 && shape.kw == 1),
         in_place_(pixels_only_ && shape.stride_h == 1 && shape.stride_w == 1 &&
@@ -70,7 +71,7 @@ class DirectConv final : public ConvAlgorithm {
         classes_(pixels_only_ || shape.stride_h > 1 ? 1 : shape.dilation_h),
         rows_(pixels_only_ ? shape.oh * shape.ow : ceil_div(shape.oh, classes_)),
         block_rows_(rows_of_block()),
-        window_(class_shape(shape, classes_), pixels_only_ ? 1 : block_rows_, lanes_) {
+        window_(class_shape(s_, classes_), pixels_only_ ? 1 : block_rows_, lanes_) {
     for (std::int64_t ky = 0; ky < s_.kh; ++ky) {
       for (std::int64_t kx = 0; kx < s_.kw; ++kx) taps_.push_back(window_.tap(ky, kx));
     }
@@ -91,8 +92,8 @@ class DirectConv final : public ConvAlgorithm {
       const auto weight = [&](std::int64_t o, std::int64_t i, std::int64_t t) {
         return w[(o * group_ic_ + i) * taps + t];
       };
-      packed =
-          pack_panels(weight, group_oc_, group_ic_, taps, lanes_, kPanelBlocks, packed, threads);
+      pack_panels(weight, out_channels(g), in_channels(g), taps, lanes_, kPanelBlocks,
+                  packed + g * group_packed(), threads);
     }
   }
 
@@ -125,6 +126,14 @@ class DirectConv final : public ConvAlgorithm {
   }
 
  private:
+  // Of one group, that exist.
+  std::int64_t in_channels(std::int64_t group) const {
+    return std::min(group_ic_, s_.ic - group * group_ic_);
+  }
+  std::int64_t out_channels(std::int64_t group) const {
+    return std::min(group_oc_, s_.oc - group * group_oc_);
+  }
+
   std::int64_t parts() const { return s_.n * s_.groups * classes_; }
   std::int64_t panels() const { return ceil_div(group_oc_, kPanelBlocks * lanes_); }
   std::int64_t row_pixels() const { return pixels_only_ ? 1 : s_.ow; }
@@ -207,19 +216,20 @@ class DirectConv final : public ConvAlgorithm {
 
   void copy_source(const float* input, const DirectUnit& unit, float* window) const {
     const float* const from = input_of(input, unit);
+    const std::int64_t blocks = ceil_div(in_channels(unit.group), lanes_);
     if (pixels_only_) {
-      copy_pixels(from, unit.rows, window);
+      copy_pixels(from, blocks, unit.rows, window);
     } else {
       const std::int64_t top =
           unit.row_class - s_.pad_top + unit.rows.first * classes_ * s_.stride_h;
-      window_.copy_rows(from, ic_blocks_, top, classes_, unit.rows.count(), window);
+      window_.copy_rows(from, blocks, top, classes_, unit.rows.count(), window);
     }
   }
 
   // The pixels that a strided or padded 1x1 kernel reads.
-  void copy_pixels(const float* input, Span pixels, float* window) const {
+  void copy_pixels(const float* input, std::int64_t blocks, Span pixels, float* window) const {
     const std::size_t bytes = static_cast<std::size_t>(lanes_) * sizeof(float);
-    for (std::int64_t block = 0; block < ic_blocks_; ++block) {
+    for (std::int64_t block = 0; block < blocks; ++block) {
       const float* const plane = input + block * s_.ih * s_.iw * lanes_;
       float* to = window + block * source_plane();
       std::int64_t oy = pixels.first / s_.ow, ox = pixels.first % s_.ow;
@@ -242,6 +252,7 @@ class DirectConv final : public ConvAlgorithm {
   void run_unit(const ConvArgs& args, const DirectUnit& unit, Span panels,
                 const float* window) const {
     const std::int64_t panel = kPanelBlocks * lanes_;
+    if (panels.first * panel >= out_channels(unit.group)) return;
     const std::int64_t first_oc = unit.group * group_oc_ + panels.first * panel;
     const std::int64_t out_plane = s_.oh * s_.ow * lanes_;
     const std::int64_t first_pixel =
@@ -256,14 +267,14 @@ class DirectConv final : public ConvAlgorithm {
     b.step = lanes_;
     b.taps = taps_.data();
     b.tap_count = static_cast<int>(taps_.size());
-    b.channels = static_cast<int>(group_ic_);
+    b.channels = static_cast<int>(in_channels(unit.group));
     b.chunk = static_cast<int>(chunk_channels());
     b.rows = static_cast<int>(pixels_only_ ? 1 : unit.rows.count());
     b.width = static_cast<int>(pixels_only_ ? unit.rows.count() : s_.ow);
-    b.weights =
-        args.weights + unit.group * group_packed() + panels.first * panel * group_ic_ * b.tap_count;
-    b.out_channels =
-        static_cast<int>(std::min(group_oc_, panels.last * panel) - panels.first * panel);
+    b.weights = args.weights + unit.group * group_packed() +
+                panels.first * panel * b.channels * b.tap_count;
+    b.out_channels = static_cast<int>(std::min(out_channels(unit.group), panels.last * panel) -
+                                      panels.first * panel);
     b.residual = args.residual == nullptr ? nullptr : args.residual + out;
     b.output = args.output + out;
     b.output_plane = out_plane;
@@ -297,7 +308,12 @@ const char* direct_conv_declines(const ConvShape& s, Isa isa) {
 }
 
 std::unique_ptr<ConvAlgorithm> make_direct_conv(const ConvShape& shape, Isa isa) {
-  return std::make_unique<DirectConv>(shape, isa);
+  return make_merged_conv(shape, 1, isa);
+}
+
+std::unique_ptr<ConvAlgorithm> make_merged_conv(const ConvShape& shape, std::int64_t merged,
+                                                Isa isa) {
+  return std::make_unique<DirectConv>(shape, merged, isa);
 }
 
 }  // namespace mini_infer

@@ -3,17 +3,18 @@
 #include <algorithm>
 #include <vector>
 
+#include "kernels/conv/conv_driver.h"
+
 namespace mini_infer {
 namespace {
 
-// How many neighbouring groups make whole channel blocks on both sides; 0 when even all do not and
-// there are several.
+// How many neighbouring groups make whole channel blocks on both sides, or all of them. The last
+// merged group may have fewer.
 std::int64_t merged_groups(const ConvShape& s, Isa isa) {
   const std::int64_t lanes = isa_lanes(isa), ic = s.ic / s.groups, oc = s.oc / s.groups;
-  for (std::int64_t merge = 1; merge < s.groups; ++merge) {
-    if (s.groups % merge == 0 && ic * merge % lanes == 0 && oc * merge % lanes == 0) return merge;
-  }
-  return s.groups;
+  std::int64_t merge = 1;
+  while (merge < s.groups && (ic * merge % lanes != 0 || oc * merge % lanes != 0)) ++merge;
+  return merge;
 }
 
 class ExpandedConv final : public ConvAlgorithm {
@@ -21,7 +22,7 @@ class ExpandedConv final : public ConvAlgorithm {
   ExpandedConv(const ConvShape& shape, Isa isa)
       : shape_(shape),
         merge_(merged_groups(shape, isa)),
-        direct_(make_direct_conv(expanded_shape(shape, isa), isa)) {}
+        direct_(make_merged_conv(shape, merge_, isa)) {}
 
   const char* name() const noexcept override { return "conv/expanded_groups"; }
   std::size_t packed_floats() const noexcept override { return direct_->packed_floats(); }
@@ -60,9 +61,13 @@ const char* expanded_conv_declines(const ConvShape& s, Isa isa) {
   return nullptr;
 }
 
-ConvShape expanded_shape(ConvShape shape, Isa isa) {
-  shape.groups /= merged_groups(shape, isa);
+ConvShape merge_groups(ConvShape shape, std::int64_t merged) {
+  shape.groups = ceil_div(shape.groups, merged);
   return shape;
+}
+
+ConvShape expanded_shape(const ConvShape& shape, Isa isa) {
+  return merge_groups(shape, merged_groups(shape, isa));
 }
 
 std::unique_ptr<ConvAlgorithm> make_expanded_conv(const ConvShape& shape, Isa isa) {

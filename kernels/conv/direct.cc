@@ -7,8 +7,9 @@
 //       for each tile of pixels: all taps, all input channels, in registers; many channels in
 //       chunks of which the weights stay in L2
 //
-// A 1x1 kernel has no rows: its blocks are runs of pixels. Rows of a dilated kernel fall into
-// classes modulo the dilation, each a convolution without vertical dilation.
+// A 1x1 kernel has no rows: its blocks are runs of pixels, and those of a kernel of one column
+// join. Rows of a dilated kernel fall into classes modulo the dilation, each a convolution without
+// vertical dilation.
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -137,6 +138,11 @@ class DirectConv final : public ConvAlgorithm {
   std::int64_t parts() const { return s_.n * s_.groups * classes_; }
   std::int64_t panels() const { return ceil_div(group_oc_, kPanelBlocks * lanes_); }
   std::int64_t row_pixels() const { return pixels_only_ ? 1 : s_.ow; }
+
+  // Kernels of one column: rows follow each other in the window and the output without a gap.
+  bool one_row() const {
+    return pixels_only_ || (classes_ == 1 && window_.output_row() == s_.ow * lanes_);
+  }
 
   std::int64_t group_packed() const {
     if (few_outputs_) return ic_blocks_ * lanes_ * s_.kh * s_.kw * s_.oc;
@@ -269,8 +275,8 @@ class DirectConv final : public ConvAlgorithm {
     b.tap_count = static_cast<int>(taps_.size());
     b.channels = static_cast<int>(in_channels(unit.group));
     b.chunk = static_cast<int>(chunk_channels());
-    b.rows = static_cast<int>(pixels_only_ ? 1 : unit.rows.count());
-    b.width = static_cast<int>(pixels_only_ ? unit.rows.count() : s_.ow);
+    b.rows = static_cast<int>(one_row() ? 1 : unit.rows.count());
+    b.width = static_cast<int>(one_row() ? unit.rows.count() * row_pixels() : s_.ow);
     b.weights = args.weights + unit.group * group_packed() +
                 panels.first * panel * b.channels * b.tap_count;
     b.out_channels = static_cast<int>(std::min(out_channels(unit.group), panels.last * panel) -

@@ -266,6 +266,20 @@ TEST(Direct, epilogues) {
     check({kDirect}, square(11, 41, 7, 3, 1, 1), options);
 }
 
+TEST(Direct, one_column) {
+  for (const std::int64_t stride : {1, 2}) {
+    for (const std::int64_t width : {1, 6, 7, 13, 17, 29}) {
+      ConvShape s = square(18, 21, 17, 1, stride, 0);
+      s.iw = width;
+      s.kh = 7;
+      s.pad_top = 3, s.pad_bottom = 2;
+      check({kDirect}, s, {.with_bias = true, .residual_place = ConvResidual::kAfterActivation});
+      s.dilation_h = 2;
+      check({kDirect}, s);
+    }
+  }
+}
+
 TEST(Direct, chunks_of_channels) {
   for (const ProblemOptions& options : epilogues())
     check({kDirect}, square(1031, 41, 4, 3, 1, 1), options);

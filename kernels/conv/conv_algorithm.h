@@ -90,7 +90,8 @@ std::unique_ptr<ConvAlgorithm> make_winograd2_conv(const ConvShape& shape, Isa i
 
 // Transposed convolution of NCHWc: every output of one remainder modulo the stride is a direct
 // convolution with the taps that meet it. Here w is [ic][oc/groups][kh][kw], pads are those of the
-// transposed convolution, and oh and ow are given. One group or groups of whole channel blocks.
+// transposed convolution, and oh and ow are given. One group, groups of whole channel blocks, or one
+// filter for each channel.
 const char* transposed_conv_declines(const ConvShape& shape, Isa isa);
 std::unique_ptr<ConvAlgorithm> make_transposed_conv(const ConvShape& shape, Isa isa);
 

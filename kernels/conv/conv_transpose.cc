@@ -64,7 +64,10 @@ LayoutChoice layout(const LayoutQuery& query) {
   const std::int64_t groups = AttributeReader(query.node).integer("group", 1);
   const std::int64_t ic = (*weights)[0], group_oc = (*weights)[1];
   if (groups < 1 || group_oc < 1 || ic < 1 || ic % groups != 0) return plain;
-  if (groups > 1 && (ic / groups % query.block != 0 || group_oc % query.block != 0)) return plain;
+  const bool depthwise = groups == ic && group_oc == 1;
+  if (groups > 1 && !depthwise && (ic / groups % query.block != 0 || group_oc % query.block != 0)) {
+    return plain;
+  }
   LayoutChoice blocked = plain;
   blocked.inputs[kX] = Layout::kBlocked;
   blocked.outputs[0] = Layout::kBlocked;

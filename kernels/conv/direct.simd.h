@@ -45,5 +45,9 @@ MINI_SIMD_KERNEL(direct_conv_plain_f32, void(const DirectBlock& block))
 //   weights: [ic blocks][taps][out_channels][c], zero for channels that do not exist
 MINI_SIMD_KERNEL(few_outputs_conv_f32, void(const DirectBlock& block))
 
+// The source is one channel block of NCHWc, and each channel has its own filter.
+//   weights: [taps][c]
+MINI_SIMD_KERNEL(depthwise_taps_f32, void(const DirectBlock& block))
+
 }  // namespace simd
 }  // namespace mini_infer

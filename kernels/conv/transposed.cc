@@ -7,6 +7,8 @@
 //   for each image, group, block of j rows                  shared out between threads
 //     window = its input rows with borders, all channels
 //     for each phase (fy, fx): direct convolution with its taps, outputs s apart
+//
+// With one filter for each channel the groups are channel blocks.
 #include <algorithm>
 #include <vector>
 
@@ -73,9 +75,11 @@ class TransposedConv final : public ConvAlgorithm {
   TransposedConv(const ConvShape& shape, Isa isa)
       : s_(shape),
         lanes_(isa_lanes(isa)),
-        kernel_(simd::direct_conv_f32.get(isa)),
-        group_ic_(shape.ic / shape.groups),
-        group_oc_(shape.oc / shape.groups),
+        depthwise_(depthwise_conv_declines(shape, isa) == nullptr),
+        kernel_(depthwise_ ? simd::depthwise_taps_f32.get(isa) : simd::direct_conv_f32.get(isa)),
+        groups_(depthwise_ ? ceil_div(shape.oc, lanes_) : shape.groups),
+        group_ic_(depthwise_ ? lanes_ : shape.ic / shape.groups),
+        group_oc_(depthwise_ ? lanes_ : shape.oc / shape.groups),
         ic_blocks_(ceil_div(group_ic_, lanes_)),
         y_{shape.stride_h, shape.pad_top, shape.dilation_h, shape.kh, shape.oh},
         x_{shape.stride_w, shape.pad_left, shape.dilation_w, shape.kw, shape.ow},
@@ -87,25 +91,22 @@ class TransposedConv final : public ConvAlgorithm {
     }
   }
 
-  const char* name() const noexcept override { return "conv_transpose/phases"; }
-
-  std::size_t packed_floats() const noexcept override {
-    return static_cast<std::size_t>(s_.groups * group_packed());
+  const char* name() const noexcept override {
+    return depthwise_ ? "conv_transpose/depthwise" : "conv_transpose/phases";
   }
 
-  // [groups][classes of y][classes of x] panels, whatever the padding is.
+  std::size_t packed_floats() const noexcept override {
+    return static_cast<std::size_t>(groups_ * group_packed());
+  }
+
+  // [groups][classes of y][classes of x] panels, or [taps][c], whatever the padding is.
   void pack(const float* w, float* packed, int threads) const noexcept override {
-    const std::int64_t taps = s_.kh * s_.kw;
-    for (std::int64_t g = 0; g < s_.groups; ++g, w += group_ic_ * group_oc_ * taps) {
+    for (std::int64_t g = 0; g < groups_; ++g) {
       for (std::int64_t class_y = 0; class_y < y_.stride; ++class_y) {
         for (std::int64_t class_x = 0; class_x < x_.stride; ++class_x) {
-          const std::vector<std::int64_t> places = taps_of_class(class_y, class_x);
-          const auto weight = [&](std::int64_t o, std::int64_t i, std::int64_t t) {
-            return w[(i * group_oc_ + o) * taps + places[static_cast<std::size_t>(t)]];
-          };
+          const std::vector<std::int64_t> taps = taps_of_class(class_y, class_x);
           packed =
-              pack_panels(weight, group_oc_, group_ic_, static_cast<std::int64_t>(places.size()),
-                          lanes_, kPanelBlocks, packed, threads);
+              depthwise_ ? pack_block(w, g, taps, packed) : pack_group(w, g, taps, packed, threads);
         }
       }
     }
@@ -116,13 +117,13 @@ class TransposedConv final : public ConvAlgorithm {
   }
 
   ConvSplit split(int threads) const noexcept override {
-    return split_output(s_.n * s_.groups, ceil_div(y_.steps(), block_rows_), y_.steps(), panels(),
+    return split_output(s_.n * groups_, ceil_div(y_.steps(), block_rows_), y_.steps(), panels(),
                         threads);
   }
 
   void run(const ConvArgs& args) const noexcept override {
     const ConvSplit shares = split(args.threads);
-    const std::int64_t row_blocks = shares.blocks / (s_.n * s_.groups), chunks = shares.chunks;
+    const std::int64_t row_blocks = shares.blocks / (s_.n * groups_), chunks = shares.chunks;
     const double work = conv_work(s_) / static_cast<double>(y_.stride * x_.stride);
     parallel_for(args.threads, shares.units(), work / static_cast<double>(shares.units()),
                  [&](Range units, int thread) {
@@ -131,7 +132,7 @@ class TransposedConv final : public ConvAlgorithm {
                    std::int64_t copied = -1;
                    for (std::int64_t u = units.begin; u < units.end; ++u) {
                      const std::int64_t block = u / chunks, group = block / row_blocks;
-                     const Unit unit{group / s_.groups, group % s_.groups,
+                     const Unit unit{group / groups_, group % groups_,
                                      chunk_of(y_.steps(), block % row_blocks, row_blocks)};
                      if (copied != block) copy_window(args.input, unit, window);
                      copied = block;
@@ -143,6 +144,25 @@ class TransposedConv final : public ConvAlgorithm {
 
  private:
   std::int64_t panels() const { return ceil_div(group_oc_, kPanelBlocks * lanes_); }
+
+  float* pack_group(const float* w, std::int64_t group, const std::vector<std::int64_t>& taps,
+                    float* packed, int threads) const noexcept {
+    w += group * group_ic_ * group_oc_ * s_.kh * s_.kw;
+    const auto weight = [&](std::int64_t o, std::int64_t i, std::int64_t t) {
+      return w[(i * group_oc_ + o) * s_.kh * s_.kw + taps[static_cast<std::size_t>(t)]];
+    };
+    return pack_panels(weight, group_oc_, group_ic_, static_cast<std::int64_t>(taps.size()), lanes_,
+                       kPanelBlocks, packed, threads);
+  }
+  float* pack_block(const float* w, std::int64_t block, const std::vector<std::int64_t>& taps,
+                    float* packed) const noexcept {
+    for (const std::int64_t tap : taps) {
+      for (std::int64_t c = block * lanes_; c < (block + 1) * lanes_; ++c) {
+        *packed++ = c < s_.oc ? w[c * s_.kh * s_.kw + tap] : 0.f;
+      }
+    }
+    return packed;
+  }
 
   struct Phase {
     std::int64_t fy, fx;
@@ -180,11 +200,11 @@ class TransposedConv final : public ConvAlgorithm {
   }
 
   std::int64_t class_floats(std::int64_t class_y, std::int64_t class_x) const {
-    return packed_panel_floats(group_oc_, group_ic_,
-                               y_.class_size(class_y) * x_.class_size(class_x), lanes_);
+    return tap_floats(y_.class_size(class_y) * x_.class_size(class_x));
   }
-  std::int64_t group_packed() const {
-    return packed_panel_floats(group_oc_, group_ic_, s_.kh * s_.kw, lanes_);
+  std::int64_t group_packed() const { return tap_floats(s_.kh * s_.kw); }
+  std::int64_t tap_floats(std::int64_t taps) const {
+    return depthwise_ ? taps * lanes_ : packed_panel_floats(group_oc_, group_ic_, taps, lanes_);
   }
   std::size_t window_floats() const {
     return static_cast<std::size_t>(ic_blocks_ * window_.plane());
@@ -220,8 +240,8 @@ class TransposedConv final : public ConvAlgorithm {
     b.width = static_cast<int>(width);
     b.weights = args.weights + unit.group * group_packed() + phase.packed +
                 panels.first * panel * group_ic_ * b.tap_count;
-    b.out_channels =
-        static_cast<int>(std::min(group_oc_, panels.last * panel) - panels.first * panel);
+    const std::int64_t exist = std::min(group_oc_, s_.oc - unit.group * group_oc_);
+    b.out_channels = static_cast<int>(std::min(exist, panels.last * panel) - panels.first * panel);
     b.residual = args.residual == nullptr ? nullptr : args.residual + out;
     b.output = args.output + out;
     b.output_plane = out_plane;
@@ -233,7 +253,9 @@ class TransposedConv final : public ConvAlgorithm {
 
   ConvShape s_;
   int lanes_;
+  bool depthwise_;
   simd::direct_conv_f32_fn* kernel_;
+  std::int64_t groups_;  // channel blocks where depthwise
   std::int64_t group_ic_, group_oc_, ic_blocks_;
   PhaseAxis y_, x_;
   std::int64_t block_rows_;
@@ -244,7 +266,7 @@ class TransposedConv final : public ConvAlgorithm {
 }  // namespace
 
 const char* transposed_conv_declines(const ConvShape& s, Isa isa) {
-  return direct_conv_declines(s, isa);
+  return depthwise_conv_declines(s, isa) == nullptr ? nullptr : direct_conv_declines(s, isa);
 }
 
 std::unique_ptr<ConvAlgorithm> make_transposed_conv(const ConvShape& shape, Isa isa) {

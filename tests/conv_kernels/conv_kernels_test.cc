@@ -560,6 +560,23 @@ TEST(Transposed, uneven_everything) {
   check_transposed(grouped);
 }
 
+TEST(Transposed, depthwise) {
+  for (const std::int64_t channels : {1, 3, 16, 21, 35}) {
+    for (const std::int64_t stride : {1, 2, 3, 8}) {
+      ConvShape s = square(channels, channels, 9, 2 * stride, stride, stride / 2);
+      s.groups = channels;
+      s.n = 2;
+      s.iw = 20;
+      check_transposed(s);
+    }
+  }
+  for (const ProblemOptions& options : epilogues()) {
+    ConvShape s = square(18, 18, 6, 3, 2, 1);
+    s.groups = 18;
+    check_transposed(s, 1, options);
+  }
+}
+
 TEST(Transposed, many_blocks_of_rows) { check_transposed(square(150, 40, 33, 3, 2, 1), 1); }
 
 TEST(Transposed, epilogues) {

@@ -110,7 +110,11 @@ Result<std::shared_ptr<Executor>> GraphRunner::executor(std::span<const Tensor> 
   }
   MINI_TRY_ASSIGN(std::shared_ptr<Executor> made, make_executor(inputs));
   recent_.push_front({std::move(key), made});
-  if (recent_.size() > kMostPlans) recent_.pop_back();
+  if (recent_.size() > kMostPlans) {
+    recent_.pop_back();
+    // Constants that the passes of kPlan made were this plan's alone.
+    engine_.weights().drop_unused();
+  }
   return made;
 }
 

@@ -40,7 +40,7 @@ class Engine {
   // What plans are made in. Kernels that are prepared at each run, or folded away, are not tuned.
   PrepareContext::Environment planning_environment() const;
   int timed_layers() const { return tuner_ == nullptr ? 0 : tuner_->timed_layers(); }
-  const SessionWeights& weights() const { return weights_; }
+  SessionWeights& weights() const { return weights_; }
   // Most bytes that a run with these inputs may hold.
   std::size_t memory_limit(std::span<const Tensor> inputs) const;
   PassContext pass_context(Evaluator& evaluator) const;
@@ -53,7 +53,7 @@ class Engine {
 
   Options options_;
   const OpLookup& ops_;
-  SessionWeights weights_;
+  mutable SessionWeights weights_;  // a cache, and thread-safe
   PrepareContext::Environment environment_;
   long long plan_rewrites_ = -1;
   std::unique_ptr<SessionTuner> tuner_;  // null: neither measurements nor a file of them

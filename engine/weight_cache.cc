@@ -16,6 +16,11 @@ std::shared_ptr<const PackedBuffer> SessionWeights::get(const Tensor& source,
   return entry.buffer;
 }
 
+void SessionWeights::drop_unused() {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(entries_, [](const auto& item) { return item.second.buffer.use_count() == 1; });
+}
+
 std::size_t SessionWeights::bytes() const {
   const std::lock_guard lock(mutex_);
   std::size_t sum = 0;

@@ -16,6 +16,8 @@ class SessionWeights : public WeightCache {
   std::shared_ptr<const PackedBuffer> get(const Tensor& source, const std::string& key,
                                           std::size_t bytes,
                                           FunctionRef<void(std::byte*)> fill) override;
+  // Lets go of what nobody has but the cache. Thread-safe.
+  void drop_unused();
   std::size_t bytes() const;
 
  private:

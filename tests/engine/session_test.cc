@@ -168,6 +168,40 @@ TEST(Session, profiles_a_plan) {
   EXPECT_EQ(plan->steps[1].runs, 1);
 }
 
+// A convolution whose outer taps reach past maps of less than 30 rows and columns: each plan cuts
+// its own weights.
+pb::ModelProto wide_dilation() {
+  pb::ModelProto model = make_model();
+  set_type(model.mutable_graph()->mutable_input(0), "x", kFloat, {1, 64, -1, -2});
+  *model.mutable_graph()->add_initializer() =
+      float_tensor("w", {64, 64, 3, 3}, std::vector<float>(std::size_t{64} * 64 * 9, 0.5f));
+  pb::NodeProto& conv = *model.mutable_graph()->add_node();
+  conv = make_node("Conv", {"x", "w"}, {"y"}, "conv");
+  for (const std::string name : {"dilations", "pads"}) {
+    auto* values = add_attribute(conv, name, pb::AttributeProto::INTS);
+    for (std::size_t i = 0; i < (name == "pads" ? 4u : 2u); ++i) values->add_ints(30);
+  }
+  return model;
+}
+
+TEST(Session, lets_go_of_weights_with_their_plans) {
+  auto session = load(wide_dilation());
+  ASSERT_TRUE(session.ok()) << session.status().message();
+  constexpr std::size_t kOneTap = 64 * 64 * sizeof(float);
+  std::size_t least = 0, most = 0;
+  for (std::int64_t width = 1; width < 30; ++width) {
+    for (const std::int64_t height : {1, 2}) {
+      const auto plan = session->plan(std::vector{Shape{1, 64, height, width}});
+      ASSERT_TRUE(plan.ok()) << plan.status().message();
+      if (least == 0) least = plan->weight_bytes;
+      most = std::max(most, plan->weight_bytes);
+    }
+  }
+  EXPECT_GE(least, kOneTap);
+  EXPECT_LT(least, 2 * kOneTap);
+  EXPECT_LE(most, 17 * least);
+}
+
 // Two convolutions on maps that are large beside the weights.
 pb::ModelProto wide_maps() {
   pb::ModelProto model = make_model();

@@ -22,6 +22,9 @@ calls = pathlib.Path(__file__ + ".calls")
 lines = calls.read_text().splitlines() if calls.exists() else []
 calls.write_text("\\n".join(lines + [" ".join(sys.argv[1:])]) + "\\n")
 times = {times}
+if sys.argv[1] == "inspect":
+    print(json.dumps({more}, indent=2))
+    sys.exit()
 print("a line that is no JSON")
 print(json.dumps({{"median_ms": times[len(lines) % len(times)]}} | {more}))
 """
@@ -82,6 +85,12 @@ class Compare(unittest.TestCase):
         self.assertEqual(self.calls("peer"), expected)
         self.assertEqual(self.calls("mini"), ["bench --json " + call for call in expected])
 
+    def test_files_that_are_just_model_have_their_folders_name(self):
+        done = self.run_program("--mini", self.mini([1]), "vad/model.onnx", "b/net.onnx", "model.onnx")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("| ")]
+        self.assertEqual(rows[2:], ["vad", "net", "model"])
+
     def test_inputs_and_shapes_go_to_the_models_that_have_them(self):
         mini, peer = self.mini([1], inputs=[{"name": "sr"}, {"name": "a=b"}]), self.engine("p", [2])
         done = self.run_program("--mini", mini, "--peer", "p=" + peer, "--rounds", "1", "--seconds",
@@ -120,6 +129,9 @@ class Compare(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
         self.assertIn("inspect --json net.onnx: exit code 1", done.stderr)
+        done = self.run_program("--mini", self.mini([1]), "--input", "sr=1", "net.onnx")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("inspect --json net.onnx: prints no inputs as JSON", done.stderr)
 
     def test_failed_measurements_are_one(self):
         mini = self.mini([1])

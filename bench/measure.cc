@@ -76,9 +76,23 @@ void measure_bytes(benchmark::State& state, double bytes, const Work& work) {
   state.counters["% of copy"] = 100 * took.peak / took.work;
 }
 
+void measure_time(benchmark::State& state, int threads, const Work& work) {
+  const int repetitions = repetitions_of(threads, work);
+  std::vector<double> times;
+  for (auto _ : state) {
+    times.push_back(seconds_of(threads, repetitions, work));
+    state.SetIterationTime(times.back());
+  }
+  state.counters["us"] = typical(times) * 1e6;
+}
+
 void add_benchmark(Isa isa, const std::string& name, std::function<void(benchmark::State&)> body) {
+  add_benchmark(std::string(isa_name(isa)) + "/" + name, std::move(body));
+}
+
+void add_benchmark(const std::string& name, std::function<void(benchmark::State&)> body) {
   constexpr int kIterations = 20;
-  benchmark::RegisterBenchmark((std::string(isa_name(isa)) + "/" + name).c_str(), std::move(body))
+  benchmark::RegisterBenchmark(name.c_str(), std::move(body))
       ->Unit(benchmark::kMicrosecond)
       ->UseManualTime()
       ->Iterations(kIterations);

@@ -20,7 +20,11 @@ void measure_flop(benchmark::State& state, Isa isa, double flop, const Work& wor
 // Counters "GB/s" and "% of copy", which is memcpy that reads and writes as many bytes in all.
 void measure_bytes(benchmark::State& state, double bytes, const Work& work);
 
-// Registers "isa/name".
+// Counter "us": of a call, with nothing to compare it to.
+void measure_time(benchmark::State& state, int threads, const Work& work);
+
+// Registers "name" or "isa/name".
+void add_benchmark(const std::string& name, std::function<void(benchmark::State&)> body);
 void add_benchmark(Isa isa, const std::string& name, std::function<void(benchmark::State&)> body);
 // Calls `add` for each instruction set of this machine that has float kernels of its own, then runs
 // the benchmarks that the command line asks for.

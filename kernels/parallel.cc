@@ -1,11 +1,13 @@
-// Threads: the one place that knows of OpenMP (or, without it, of std::thread).
+// Threads: the one place that knows of std::thread (or of OpenMP, where it was built with it).
 //
-// with_threads() opens one parallel region for a whole run of a plan. Its workers wait on a cache
-// line of their own, which makes a parallel_for() within cheaper than a region of OpenMP. The
-// caller computes the parts that no worker has begun, so a worker that the system has put aside
-// holds nobody up.
+// with_threads() opens one region for a whole run of a plan. Workers wait on a cache line of their
+// own, which makes a parallel_for() within cheaper than a region of OpenMP. The caller computes the
+// parts that no worker has begun, so a worker that the system has put aside holds nobody up. Nor
+// does it at the end of a region, as long as the workers are ours: they stay, and no barrier waits
+// for them.
 #include <algorithm>
 #include <atomic>
+#include <deque>
 #include <exception>
 #include <memory>
 #include <thread>
@@ -16,8 +18,6 @@
 
 #if defined(_OPENMP)
 #include <omp.h>
-#else
-#include <vector>
 #endif
 
 namespace mini_infer {
@@ -57,52 +57,56 @@ Range part_of(std::int64_t count, int part, int parts) {
   return {begin, begin + each + (part < rest ? 1 : 0)};
 }
 
-// The threads of one region: its caller, which hands out jobs, and workers.
+// A caller, which hands out jobs, and its workers.
 class Team {
+  struct Place;
+
  public:
-  explicit Team(int threads)
-      : threads_(threads), places_(new Place[static_cast<std::size_t>(threads)]) {}
   int threads() const { return threads_; }
+  bool busy() const { return busy_; }
+
+  // Of the caller, between jobs: the next region has `threads` threads.
+  void open(int threads) {
+    while (places_.size() < static_cast<std::size_t>(threads)) places_.emplace_back();
+    threads_ = threads;
+  }
 
   // Of the caller. body(range, part) for all parts, 1 < parts <= threads(). Returns when all are
   // done; throws what the first failing part threw.
   void run(std::int64_t count, int parts, ParallelBody body) {
     job_ = {count, parts, &body};
     left_.store(parts, std::memory_order_relaxed);
-    epoch_ += 2;
-    for (int part = 1; part < parts; ++part) state(part).store(epoch_, std::memory_order_release);
-    wake(parts);
+    epoch_ = epoch_ == kLastEpoch ? 2 : epoch_ + 2;
+    tell(epoch_, parts);
     busy_ = true;
     run_part(0);
     for (int part = 1; part < parts; ++part) {
-      if (take(part)) run_part(part);
+      if (take(place(part))) run_part(part);
     }
     busy_ = false;
     await_all();
     if (failed_.exchange(false)) std::rethrow_exception(std::exchange(thrown_, nullptr));
   }
-  bool busy() const { return busy_; }
 
-  // Of worker 0 < part < threads(): computes what is handed out until stop().
-  void work(int part) {
-    const FlushDenormals flush;
-    for (Backoff backoff;;) {
-      const std::uint32_t seen = state(part).load(std::memory_order_acquire);
-      if (seen == kStop) return;
-      if (take(part)) {
-        run_part(part);
-        backoff = {};
-      } else if (backoff.wait()) {
-        sleepers_.fetch_add(1, std::memory_order_acq_rel);
-        state(part).wait(seen, std::memory_order_acquire);
-        sleepers_.fetch_sub(1, std::memory_order_relaxed);
-        backoff = {};
+  // Of the caller, after the last job.
+  void stop() { tell(kStop, static_cast<int>(places_.size())); }
+
+  // Part `part`, by a worker that the caller hires: computes what is handed out until stop().
+  auto worker(int part) {
+    return [this, part, &place = place(part)] {
+      const FlushDenormals flush;
+      for (Backoff backoff;;) {
+        const std::uint32_t seen = place.state.load(std::memory_order_acquire);
+        if (seen == kStop) return;
+        if (take(place)) {
+          run_part(part);
+          backoff = {};
+        } else if (backoff.wait()) {
+          sleep(place, seen);
+          backoff = {};
+        }
       }
-    }
-  }
-  void stop() {
-    for (int part = 1; part < threads_; ++part) state(part).store(kStop, std::memory_order_release);
-    wake(threads_);
+    };
   }
 
  private:
@@ -114,18 +118,29 @@ class Team {
   // Even: a part of the job of that epoch that nobody has begun. Odd: none.
   struct alignas(kCacheLine) Place {
     std::atomic<std::uint32_t> state{1};
+    std::atomic<bool> asleep{false};
   };
-  static constexpr std::uint32_t kStop = ~std::uint32_t{0};
+  // No part is ever taken in an epoch that would look like kStop.
+  static constexpr std::uint32_t kStop = ~std::uint32_t{0}, kLastEpoch = kStop - 3;
 
-  std::atomic<std::uint32_t>& state(int part) {
-    return places_[static_cast<std::size_t>(part)].state;
-  }
+  Place& place(int part) { return places_[static_cast<std::size_t>(part)]; }
 
-  // After the states of [1, parts) were set. Both sides change sleepers_: either this one sees the
-  // sleeper, or the sleeper sees the new state before it sleeps.
-  void wake(int parts) {
+  // The state of [1, parts). Both sides change sleepers_: either this one sees the sleeper, or the
+  // sleeper sees the new state before it sleeps.
+  void tell(std::uint32_t state, int parts) {
+    for (int part = 1; part < parts; ++part)
+      place(part).state.store(state, std::memory_order_release);
     if (sleepers_.fetch_add(0, std::memory_order_acq_rel) == 0) return;
-    for (int part = 1; part < parts; ++part) state(part).notify_one();
+    for (int part = 1; part < parts; ++part) {
+      if (place(part).asleep.load(std::memory_order_relaxed)) place(part).state.notify_one();
+    }
+  }
+  void sleep(Place& place, std::uint32_t seen) {
+    place.asleep.store(true, std::memory_order_relaxed);
+    sleepers_.fetch_add(1, std::memory_order_acq_rel);
+    place.state.wait(seen, std::memory_order_acquire);
+    sleepers_.fetch_sub(1, std::memory_order_relaxed);
+    place.asleep.store(false, std::memory_order_relaxed);
   }
   void await_all() {
     for (Backoff backoff;;) {
@@ -136,10 +151,10 @@ class Team {
   }
 
   // Whoever has taken a part may read job_: it stays until the part is done.
-  bool take(int part) {
-    std::uint32_t seen = state(part).load(std::memory_order_relaxed);
+  static bool take(Place& place) {
+    std::uint32_t seen = place.state.load(std::memory_order_relaxed);
     return seen % 2 == 0 &&
-           state(part).compare_exchange_strong(seen, seen + 1, std::memory_order_acq_rel);
+           place.state.compare_exchange_strong(seen, seen + 1, std::memory_order_acq_rel);
   }
   void run_part(int part) {
     try {
@@ -150,8 +165,8 @@ class Team {
     if (left_.fetch_sub(1) == 1) left_.notify_one();
   }
 
-  const int threads_;
-  std::unique_ptr<Place[]> places_;
+  int threads_ = 1;
+  std::deque<Place> places_;  // workers keep references
   Job job_{};
   std::uint32_t epoch_ = 0;
   bool busy_ = false;
@@ -165,14 +180,16 @@ class Team {
 thread_local Team* current_team = nullptr;
 thread_local bool is_worker = false;
 
-void work(Team& team, int part) {
+template <class Worker>
+void serve(const Worker& worker) {
   is_worker = true;
-  team.work(part);
+  worker();
   is_worker = false;
 }
 
-// The caller's side of a region. No exception may leave the region itself.
-void lead(Team& team, FunctionRef<void()> body, std::exception_ptr& thrown) {
+// The caller's side of a region. No exception leaves it.
+std::exception_ptr lead(Team& team, FunctionRef<void()> body) noexcept {
+  std::exception_ptr thrown;
   current_team = &team;
   try {
     body();
@@ -180,35 +197,63 @@ void lead(Team& team, FunctionRef<void()> body, std::exception_ptr& thrown) {
     thrown = std::current_exception();
   }
   current_team = nullptr;
-  team.stop();
+  return thrown;
+}
+
+#if !defined(_OPENMP)
+// The workers of one caller. They are told to end when its thread ends, and share the team with it
+// because it does not wait for them.
+class Crew {
+ public:
+  Crew() = default;
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
+  ~Crew() { team_->stop(); }
+
+  // As many as the system gives; the caller computes the parts of the others.
+  Team& of(int threads) {
+    team_->open(threads);
+    try {
+      for (; hired_ < threads; ++hired_) {
+        std::thread([team = team_, worker = team_->worker(hired_)] { serve(worker); }).detach();
+      }
+    } catch (const std::exception&) {
+    }
+    return *team_;
+  }
+
+ private:
+  std::shared_ptr<Team> team_ = std::make_shared<Team>();
+  int hired_ = 1;  // with the caller
+};
+#endif
+
+// A region with a team of its own, or with the caller's.
+std::exception_ptr open_region(int threads, FunctionRef<void()> body) {
+#if defined(_OPENMP)
+  Team team;
+  team.open(threads);
+  std::exception_ptr thrown;
+  // OpenMP may give fewer threads than asked for; the caller computes the parts of the others.
+#pragma omp parallel num_threads(threads)
+  if (omp_get_thread_num() == 0) {
+    thrown = lead(team, body);
+    team.stop();
+  } else {
+    serve(team.worker(omp_get_thread_num()));
+  }
+  return thrown;
+#else
+  thread_local Crew crew;
+  return lead(crew.of(threads), body);
+#endif
 }
 
 }  // namespace
 
 void with_threads(int threads, FunctionRef<void()> body) {
   if (threads <= 1 || current_team != nullptr || is_worker) return body();
-  Team team(threads);
-  std::exception_ptr thrown;
-#if defined(_OPENMP)
-// OpenMP may give fewer threads than asked for; the caller computes the parts of the others.
-#pragma omp parallel num_threads(threads)
-  if (omp_get_thread_num() == 0) {
-    lead(team, body, thrown);
-  } else {
-    work(team, omp_get_thread_num());
-  }
-#else
-  std::vector<std::thread> workers;
-  try {
-    for (int part = 1; part < threads; ++part) {
-      workers.emplace_back([&, part] { work(team, part); });
-    }
-  } catch (const std::exception&) {  // as above: as many as the system gives
-  }
-  lead(team, body, thrown);
-  for (std::thread& worker : workers) worker.join();
-#endif
-  if (thrown != nullptr) std::rethrow_exception(thrown);
+  if (const std::exception_ptr thrown = open_region(threads, body)) std::rethrow_exception(thrown);
 }
 
 void parallel_for(int threads, std::int64_t count, double work_per_item, ParallelBody body) {

@@ -1,12 +1,19 @@
 // parallel_for() and with_threads(): every item once, the cut, nested and concurrent calls,
-// exceptions.
+// exceptions, the workers' lives.
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
+#include <iterator>
 #include <stdexcept>
 #include <thread>
 #include <vector>
+
+#if defined(__linux__)
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
 
 #include "kernels/kernel_context.h"
 
@@ -135,6 +142,36 @@ TEST(Parallel, WorkersThatFellAsleepWakeUp) {
     }
   });
 }
+
+#if defined(__linux__)
+std::ptrdiff_t threads_of_process() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return std::distance(begin(tasks), end(tasks));
+}
+
+TEST(Parallel, WorkersEndWithTheirCaller) {
+  const std::ptrdiff_t before = threads_of_process();
+  for (int i = 0; i < 20; ++i) std::thread([] { visits(4, 8); }).join();
+  for (int tries = 0; tries < 500 && threads_of_process() > before; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_LE(threads_of_process(), before);
+}
+
+TEST(Parallel, AForkedProcessWorksWithoutTheWorkers) {
+  const std::vector<int> once(13, 1);
+  EXPECT_EQ(visits(3, 13), once);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    alarm(60);  // should it hang
+    _exit(visits(3, 13) == once ? 0 : 1);
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+#endif
 
 }  // namespace
 }  // namespace mini_infer

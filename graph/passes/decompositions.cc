@@ -342,11 +342,12 @@ bool gemm(Graph& graph, NodeId id) {
   Builder b(graph, id);
   const AttributeReader node = b.attributes();
   if (node.number("alpha", 1) != 1 || node.number("beta", 1) != 1) return false;
+  // Read before nodes are added: they move.
+  const bool transposed[] = {node.integer("transA", 0) != 0, node.integer("transB", 0) != 0};
   ValueId operands[2];
   for (const std::size_t i : {0u, 1u}) {
     operands[i] = b.input(i);
-    if (node.integer(i == 0 ? "transA" : "transB", 0) == 0) continue;
-    operands[i] = b.op("Transpose", {operands[i]}, {{"perm", Ints{1, 0}}});
+    if (transposed[i]) operands[i] = b.op("Transpose", {operands[i]}, {{"perm", Ints{1, 0}}});
   }
   ValueId y = b.op("MatMul", {operands[0], operands[1]});
   if (b.input(2) != kNoValue) y = b.op("Add", {y, b.input(2)});

@@ -201,6 +201,10 @@ std::exception_ptr lead(Team& team, FunctionRef<void()> body) noexcept {
 }
 
 #if !defined(_OPENMP)
+// Whether the thread's crew is gone: destructors of what the thread or the program leaves behind
+// may still run models.
+thread_local bool crew_ended = false;
+
 // The workers of one caller. They are told to end when its thread ends, and share the team with it
 // because it does not wait for them.
 class Crew {
@@ -208,7 +212,10 @@ class Crew {
   Crew() = default;
   Crew(const Crew&) = delete;
   Crew& operator=(const Crew&) = delete;
-  ~Crew() { team_->stop(); }
+  ~Crew() {
+    team_->stop();
+    crew_ended = true;
+  }
 
   // As many as the system gives; the caller computes the parts of the others.
   Team& of(int threads) {
@@ -244,6 +251,11 @@ std::exception_ptr open_region(int threads, FunctionRef<void()> body) {
   }
   return thrown;
 #else
+  if (crew_ended) {
+    Team alone;
+    alone.open(threads);
+    return lead(alone, body);
+  }
   thread_local Crew crew;
   return lead(crew.of(threads), body);
 #endif

@@ -143,6 +143,22 @@ TEST(Parallel, WorkersThatFellAsleepWakeUp) {
   });
 }
 
+TEST(Parallel, DestructorsOfAThreadMayStillCall) {
+  static std::vector<int> seen;
+  struct Late {
+    ~Late() {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));  // the workers are gone
+      seen = visits(3, 13);
+    }
+  };
+  std::thread([] {
+    thread_local Late late;  // made first, so destroyed last
+    static_cast<void>(&late);
+    visits(3, 13);
+  }).join();
+  EXPECT_EQ(seen, std::vector<int>(13, 1));
+}
+
 #if defined(__linux__)
 std::ptrdiff_t threads_of_process() {
   const std::filesystem::directory_iterator tasks("/proc/self/task");

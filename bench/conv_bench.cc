@@ -60,13 +60,15 @@ std::vector<Layer> layers() {
       {32, 32, 7},    {256, 256, 10}, {64, 64, 4},    {96, 96, 6}};
   for (const auto& [ic, oc, size] : square)
     all.push_back({ic, oc, size, 3, 1, {kDirect, kWinograd4, kWinograd2}});
-  for (const auto& [ic, oc, size] : {std::array<std::int64_t, 3>{128, 128, 56},
+  for (const auto& [ic, oc, size] : {std::array<std::int64_t, 3>{32, 64, 320},
+                                     {64, 128, 160},
+                                     {128, 128, 56},
                                      {256, 256, 28},
                                      {512, 512, 14},
                                      {256, 256, 56},
                                      {512, 512, 28},
                                      {1024, 1024, 14}}) {
-    all.push_back({ic, oc, size, 3, 2, {kDirect}});
+    all.push_back({ic, oc, size, 3, 2, {kDirect, kWinograd4, kWinograd2}});
   }
   const std::int64_t depthwise[][4] = {{32, 112, 3, 1}, {96, 112, 3, 2}, {144, 56, 3, 1},
                                        {144, 56, 3, 2}, {192, 28, 3, 1}, {384, 14, 3, 1},

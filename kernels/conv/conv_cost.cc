@@ -51,16 +51,19 @@ double direct_conv_cost(const ConvShape& s, Isa isa) {
 
 double winograd_conv_cost(const ConvShape& s, int tile, Isa isa) {
   // Vector operations of the transforms of a tile, in multiply-adds.
-  const double input_work = tile == 4 ? 400 : 150, output_work = tile == 4 ? 350 : 120;
+  const bool strided = s.stride_h == 2;
+  const double input_work = tile == 4 ? (strided ? 800 : 400) : (strided ? 250 : 150);
+  const double output_work = tile == 4 ? (strided ? 700 : 350) : (strided ? 200 : 120);
   const int lanes = isa_lanes(isa);
   const std::int64_t tiles = s.n * s.dilation_h * winograd_tiles(s.oh, s.dilation_h, tile) *
                              s.dilation_w * winograd_tiles(s.ow, s.dilation_w, tile);
-  const double elements = static_cast<double>((tile + 2) * (tile + 2));
+  const double filter = static_cast<double>((tile + 2) * (tile + 2));
+  const double elements = strided ? static_cast<double>((2 * tile + 1) * (2 * tile + 1)) : filter;
   const double oc = padded_channels(s.oc, lanes), ic = padded_channels(s.ic, lanes);
-  const double weights = elements * oc * static_cast<double>(s.ic);
+  const double filters = oc * static_cast<double>(s.ic);
   return static_cast<double>(tiles) *
-             (weights * tile_loss(tiles, lanes) + input_work * ic + output_work * oc) +
-         weight_cost(weights, lanes);
+             (elements * filters * tile_loss(tiles, lanes) + input_work * ic + output_work * oc) +
+         weight_cost(filter * filters, lanes);
 }
 
 double row_conv_cost(const ConvGeometry& g) { return 1.5 * g.macs(); }

@@ -1,9 +1,10 @@
-// Winograd convolution of NCHWc, 3x3 with stride 1 and any dilation, see conv_algorithm.h.
+// Winograd convolution of NCHWc, 3x3 with stride 1 and any dilation or with stride 2, see
+// conv_algorithm.h.
 //
 //   for each block of tiles                                  V and a panel's products stay in L2
-//     V[e][ic] = B' x B                                      e: the (m + 2)^2 elements of a tile
+//     V[e][ic] = B' x B                                      e: the elements of a tile
 //     for each panel of 2 * c output channels
-//       for each e: M[e] = V[e] * U[e]                       matrix products over input channels
+//       for each e: M[e] = V[e] * U[filter of e]             matrix products over input channels
 //       y = activation(A' M A + bias + residual)
 //
 // Many tiles: threads take blocks. Few tiles: all are one block, threads share V; they take its
@@ -40,34 +41,53 @@ constexpr std::int64_t kStarvedTiles = 6;
 // Fewer tiles than this for each thread: the transformed weights would be read too often.
 constexpr std::int64_t kLeastTiles = 24;
 
-// One set of points: what F(4,3) and F(2,3) differ in.
+// One set of points: what F(4,3) and F(2,3), with stride 1 and 2, differ in.
 struct Variant {
   const char* name;
-  std::int64_t out;
+  std::int64_t out, stride;
   std::span<const float> points;
   simd::winograd4_input_f32_fn* input;
   simd::winograd4_output_f32_fn* output;
-  std::int64_t in() const { return out + 2; }
+  std::int64_t in() const { return out * stride + 3 - stride; }
+  std::int64_t filter_rows() const { return out + 2; }
 };
 
-Variant variant_of(int tile, Isa isa) {
-  if (tile == 4) {
-    return {"conv/winograd4x3", 4, kWinograd4Points, simd::winograd4_input_f32.get(isa),
-            simd::winograd4_output_f32.get(isa)};
+Variant variant_of(int tile, std::int64_t stride, Isa isa) {
+  const bool large = tile == 4, strided = stride == 2;
+  Variant v{};
+  v.name = large ? "conv/winograd4x3" : "conv/winograd2x3";
+  v.out = tile;
+  v.stride = stride;
+  if (strided) {
+    v.points = large ? std::span<const float>(kStrided4Points) : kStrided2Points;
+    v.input = (large ? simd::strided4_input_f32 : simd::strided2_input_f32).get(isa);
+    v.output = (large ? simd::strided4_output_f32 : simd::strided2_output_f32).get(isa);
+  } else {
+    v.points = large ? std::span<const float>(kWinograd4Points) : kWinograd2Points;
+    v.input = (large ? simd::winograd4_input_f32 : simd::winograd2_input_f32).get(isa);
+    v.output = (large ? simd::winograd4_output_f32 : simd::winograd2_output_f32).get(isa);
   }
-  return {"conv/winograd2x3", 2, kWinograd2Points, simd::winograd2_input_f32.get(isa),
-          simd::winograd2_output_f32.get(isa)};
+  return v;
 }
 
 // G[j][i] = p_j^i / product over k != j of (p_j - p_k); the row of infinity takes the last tap.
+// With stride 2 this is for taps 0 and 2, and one more row takes tap 1.
 std::vector<double> weight_transform(const Variant& variant) {
   std::vector<double> g;
+  const auto add_row = [&](double first, double second, double third) {
+    g.insert(g.end(), {first, second, third});
+  };
   for (const double p : variant.points) {
     double scale = 1;
     for (const double other : variant.points) scale *= other == p ? 1 : p - other;
-    for (const double power : {1.0, p, p * p}) g.push_back(power / scale);
+    if (variant.stride == 1) {
+      add_row(1 / scale, p / scale, p * p / scale);
+    } else {
+      add_row(1 / scale, 0, p / scale);
+    }
   }
-  for (const double last : {0.0, 0.0, 1.0}) g.push_back(last);
+  add_row(0, 0, 1);
+  if (variant.stride == 2) add_row(0, 1, 0);
   return g;
 }
 
@@ -82,9 +102,10 @@ class WinogradConv final : public ConvAlgorithm {
   WinogradConv(const ConvShape& shape, int tile, Isa isa)
       : s_(shape),
         lanes_(isa_lanes(isa)),
-        variant_(variant_of(tile, isa)),
+        variant_(variant_of(tile, shape.stride_h, isa)),
         filters_(simd::winograd_filters_f64.get(isa)),
         elements_(variant_.in() * variant_.in()),
+        filter_elements_(variant_.filter_rows() * variant_.filter_rows()),
         ic_blocks_(ceil_div(shape.ic, lanes_)),
         tiles_y_(winograd_tiles(shape.oh, shape.dilation_h, variant_.out)),
         tiles_x_(winograd_tiles(shape.ow, shape.dilation_w, variant_.out)),
@@ -95,14 +116,14 @@ class WinogradConv final : public ConvAlgorithm {
   const char* name() const noexcept override { return variant_.name; }
 
   std::size_t packed_floats() const noexcept override {
-    return static_cast<std::size_t>(packed_panel_floats(s_.oc, s_.ic, elements_, lanes_));
+    return static_cast<std::size_t>(packed_panel_floats(s_.oc, s_.ic, filter_elements_, lanes_));
   }
 
-  // [panels][e][ic][panel width]
+  // [panels][f][ic][panel width], f: the elements of a filter
   void pack(const float* w, float* packed, int threads) const noexcept override {
     const std::vector<double> g = weight_transform(variant_);
     const std::int64_t padded = ceil_div(s_.oc, lanes_) * lanes_, panel = kPanelBlocks * lanes_;
-    const std::int64_t filter = elements_ * s_.ic;
+    const std::int64_t filter = filter_elements_ * s_.ic;
     parallel_for(
         threads, ceil_div(padded, panel), static_cast<double>(9 * panel * filter),
         [&](Range panels, int) {
@@ -201,7 +222,7 @@ class WinogradConv final : public ConvAlgorithm {
     const std::int64_t real = std::min(outs.last, s_.oc) - outs.first;
     WinogradFilters f{};
     f.transform = g.data();
-    f.in = static_cast<int>(variant_.in());
+    f.rows = static_cast<int>(variant_.filter_rows());
     f.width = static_cast<int>(outs.count());
     f.element = s_.ic * outs.count();
     for (std::int64_t ic = 0; ic < s_.ic; ++ic) {
@@ -300,7 +321,7 @@ class WinogradConv final : public ConvAlgorithm {
     out.channels = static_cast<int>(s_.ic);
     out.first_tile = tiles.first;
     out.tiles = static_cast<int>(tiles.count());
-    out.weights = args.weights + first_oc * elements_ * s_.ic;
+    out.weights = args.weights + first_oc * filter_elements_ * s_.ic;
     out.out_channels =
         static_cast<int>(std::min(s_.oc, panels.last * kPanelBlocks * lanes_) - first_oc);
     out.panels_at_once = static_cast<int>(p.group);
@@ -317,7 +338,7 @@ class WinogradConv final : public ConvAlgorithm {
   int lanes_;
   Variant variant_;
   simd::winograd_filters_f64_fn* filters_;
-  std::int64_t elements_, ic_blocks_, tiles_y_, tiles_x_, tiles_;
+  std::int64_t elements_, filter_elements_, ic_blocks_, tiles_y_, tiles_x_, tiles_;
   std::int64_t blocks_ = 1, group_ = 1;
 };
 
@@ -325,7 +346,8 @@ class WinogradConv final : public ConvAlgorithm {
 
 const char* winograd_conv_declines(const ConvShape& s, Isa /*isa*/) {
   if (s.kh != 3 || s.kw != 3) return "the kernel is not 3x3";
-  if (s.stride_h != 1 || s.stride_w != 1) return "the stride is not 1";
+  if (s.stride_h != s.stride_w || s.stride_h > 2) return "the stride is not 1 or 2";
+  if (s.stride_h == 2 && (s.dilation_h != 1 || s.dilation_w != 1)) return "stride 2 and dilation";
   if (s.groups != 1) return "it has groups";
   return nullptr;
 }

@@ -11,7 +11,7 @@ namespace {
 // One-dimensional transforms of F(4, 3) with the points 0, a, -a, b, -b and infinity:
 // row j of B' holds the coefficients of the product of (x - p) over all points p but the j-th.
 struct F4x3 {
-  static constexpr int kOut = 4, kIn = 6;
+  static constexpr int kOut = 4, kIn = 6, kStride = 1;
   static constexpr float kA = kWinograd4Points[1], kB = kWinograd4Points[3];
 
   static MINI_INLINE void input(const Vec (&d)[kIn], Vec (&v)[kIn]) {
@@ -42,7 +42,7 @@ struct F4x3 {
 
 // F(2, 3) with the points 0, 1, -1 and infinity.
 struct F2x3 {
-  static constexpr int kOut = 2, kIn = 4;
+  static constexpr int kOut = 2, kIn = 4, kStride = 1;
 
   static MINI_INLINE void input(const Vec (&d)[kIn], Vec (&v)[kIn]) {
     v[0] = d[2] - d[0];
@@ -53,6 +53,75 @@ struct F2x3 {
   static MINI_INLINE void output(const Vec (&m)[kIn], Vec (&y)[kOut]) {
     y[0] = m[0] + (m[1] + m[2]);
     y[1] = m[3] + (m[1] - m[2]);
+  }
+};
+
+// F(4, 3) with stride 2: F(4, 2) of the even inputs with the points 0, a, -a, c and infinity, then
+// the odd inputs.
+struct F4x3Strided {
+  static constexpr int kOut = 4, kIn = 9, kStride = 2;
+  static constexpr float kA = kStrided4Points[1], kC = kStrided4Points[3];
+
+  static MINI_INLINE void input(const Vec (&d)[kIn], Vec (&v)[kIn]) {
+    const Vec a = broadcast(kA), a2 = broadcast(kA * kA), c = broadcast(kC);
+    const Vec p0 = fnma(a2, d[0], d[4]), p1 = fnma(a2, d[2], d[6]), p2 = fnma(a2, d[4], d[8]);
+    const Vec q0 = fnma(c, d[2], d[4]), q1 = fnma(c, d[4], d[6]);
+    v[0] = fnma(c, p0, p1);
+    v[1] = fma(a, q0, q1);
+    v[2] = fnma(a, q0, q1);
+    v[3] = p1;
+    v[4] = fnma(c, p1, p2);
+#pragma GCC unroll 4
+    for (int i = 0; i < kOut; ++i) v[5 + i] = d[2 * i + 1];
+  }
+  static MINI_INLINE void output(const Vec (&m)[kIn], Vec (&y)[kOut]) {
+    const Vec sum = m[1] + m[2], difference = m[1] - m[2];
+    y[0] = (m[0] + sum) + (m[3] + m[5]);
+    y[1] = fma(broadcast(kA), difference, fma(broadcast(kC), m[3], m[6]));
+    y[2] = fma(broadcast(kA * kA), sum, fma(broadcast(kC * kC), m[3], m[7]));
+    y[3] =
+        fma(broadcast(kA * kA * kA), difference, fma(broadcast(kC * kC * kC), m[3], m[4] + m[8]));
+  }
+};
+
+// F(2, 3) with stride 2: F(2, 2) of the even inputs with the points 0, 1 and infinity, then the odd
+// inputs.
+struct F2x3Strided {
+  static constexpr int kOut = 2, kIn = 5, kStride = 2;
+
+  static MINI_INLINE void input(const Vec (&d)[kIn], Vec (&v)[kIn]) {
+    v[0] = d[2] - d[0];
+    v[1] = d[2];
+    v[2] = d[4] - d[2];
+    v[3] = d[1];
+    v[4] = d[3];
+  }
+  static MINI_INLINE void output(const Vec (&m)[kIn], Vec (&y)[kOut]) {
+    y[0] = (m[0] + m[1]) + m[3];
+    y[1] = (m[1] + m[2]) + m[4];
+  }
+};
+
+// The elements of a tile, those that share a filter one after another.
+template <class F>
+struct ElementOrder {
+  static constexpr int kElements = F::kIn * F::kIn, kFilterRows = F::kOut + 2;
+  // Of one axis.
+  static constexpr int filter_row(int element) {
+    return element < kFilterRows ? element : kFilterRows - 1;
+  }
+  static constexpr int filter(int e) {
+    return filter_row(e / F::kIn) * kFilterRows + filter_row(e % F::kIn);
+  }
+
+  int element[kElements];
+  constexpr ElementOrder() : element{} {
+    int count = 0;
+    for (int f = 0; f < kFilterRows * kFilterRows; ++f) {
+      for (int e = 0; e < kElements; ++e) {
+        if (filter(e) == f) element[count++] = e;
+      }
+    }
   }
 };
 
@@ -106,20 +175,20 @@ MINI_INLINE void transform_tile(const float* x, std::ptrdiff_t row, std::ptrdiff
                                 std::ptrdiff_t v_element) {
   constexpr int n = F::kIn;
   Vec rows[n][n];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int i = 0; i < n; ++i) {
     Vec d[n], t[n];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int y = 0; y < n; ++y) d[y] = load(x + y * row + i * column);
     F::input(d, t);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int y = 0; y < n; ++y) rows[y][i] = t[y];
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int y = 0; y < n; ++y) {
     Vec t[n];
     F::input(rows[y], t);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int i = 0; i < n; ++i) store(v + (y * n + i) * v_element, t[i]);
   }
 }
@@ -141,12 +210,12 @@ template <class F>
 // What the tile after the next one reads anew.
 template <class F>
 MINI_INLINE void prefetch_tile(const float* x, std::ptrdiff_t row, std::ptrdiff_t column) {
-  constexpr int kLineColumns = kLanes < 16 ? 16 / kLanes : 1;
-#pragma GCC unroll 8
+  constexpr int kLineColumns = kLanes < 16 ? 16 / kLanes : 1, kStep = F::kOut * F::kStride;
+#pragma GCC unroll 16
   for (int y = 0; y < F::kIn; ++y) {
-#pragma GCC unroll 8
-    for (int i = 0; i < F::kOut; i += kLineColumns) {
-      __builtin_prefetch(x + y * row + (F::kIn + F::kOut + i) * column);
+#pragma GCC unroll 16
+    for (int i = 0; i < kStep; i += kLineColumns) {
+      __builtin_prefetch(x + y * row + (F::kIn + kStep + i) * column);
     }
   }
 }
@@ -162,7 +231,8 @@ void transform_tiles(const WinogradInput& in) {
     float* v = in.v + block * in.v_block;
     for (int t = 0; t < in.tiles; ++t, v += kLanes, tile.next(in.map)) {
       const float* plane = in.input + tile.image * in.image_stride + block * in.map.ih * row;
-      const int iy = tile.oy<F>(in.map) - in.map.pad_top, ix = tile.ox<F>(in.map) - in.map.pad_left;
+      const int iy = tile.oy<F>(in.map) * F::kStride - in.map.pad_top;
+      const int ix = tile.ox<F>(in.map) * F::kStride - in.map.pad_left;
       const bool inside = iy >= 0 && ix >= 0 && iy + (F::kIn - 1) * in.map.dilation_h < in.map.ih &&
                           ix + (F::kIn - 1) * in.map.dilation_w < in.map.iw;
       if (inside) {
@@ -254,21 +324,21 @@ MINI_INLINE void inverse_tile(const WinogradOutput& out, const InverseBlock& blo
   const std::ptrdiff_t row = std::ptrdiff_t{out.map.dilation_h} * out.map.ow * kLanes;
   const std::ptrdiff_t step = (kDilated ? out.map.dilation_w : 1) * std::ptrdiff_t{kLanes};
   Vec rows[F::kOut][n];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int i = 0; i < n; ++i) {
     Vec m[n], t[F::kOut];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int r = 0; r < n; ++r) m[r] = load(products + (r * n + i) * out.products_element);
     F::output(m, t);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int r = 0; r < F::kOut; ++r) rows[r][i] = t[r];
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int y = 0; y < F::kOut; ++y) {
     if (y >= height) break;
     Vec pixels[F::kOut];
     F::output(rows[y], pixels);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int i = 0; i < F::kOut; ++i) pixels[i] = pixels[i] + block.bias;
     const std::ptrdiff_t place = at + y * row;
     finish_row(out.epilogue, block.slope, pixels, width,
@@ -329,27 +399,34 @@ void multiply_panel(const WinogradOutput& out, const float* weights, const float
 
 template <class F>
 void transform_output(const WinogradOutput& out) {
-  constexpr int kElements = F::kIn * F::kIn, kPanel = kTileBlocks * kLanes;
-  const std::ptrdiff_t panel_floats = std::ptrdiff_t{kElements} * out.channels * kPanel;
+  using Order = ElementOrder<F>;
+  constexpr Order kOrder;
+  constexpr int kFilters = Order::kFilterRows * Order::kFilterRows, kPanel = kTileBlocks * kLanes;
+  const std::ptrdiff_t panel_floats = std::ptrdiff_t{kFilters} * out.channels * kPanel;
   const std::ptrdiff_t products_block = std::ptrdiff_t{out.tiles} * kLanes;
   const std::ptrdiff_t plane = std::ptrdiff_t{out.map.oh} * out.map.ow * kLanes;
   const int group = out.panels_at_once * kPanel;
   for (int first = 0; first < out.out_channels; first += group) {
     const int last = first + group < out.out_channels ? first + group : out.out_channels;
-    const auto weights_of = [&](int oc, int e) {
+    const auto weights_of = [&](int oc, int filter) {
       const int width = out.out_channels - oc > kLanes ? kPanel : kLanes;
-      return out.weights + oc / kPanel * panel_floats + std::ptrdiff_t{e} * out.channels * width;
+      return out.weights + oc / kPanel * panel_floats +
+             std::ptrdiff_t{filter} * out.channels * width;
     };
-    for (int e = 0; e < kElements; ++e) {
+    for (int i = 0; i < Order::kElements; ++i) {
+      const int e = kOrder.element[i], filter = Order::filter(e);
+      const int next_filter =
+          i + 1 < Order::kElements ? Order::filter(kOrder.element[i + 1]) : kFilters;
       for (int oc = first; oc < last; oc += kPanel) {
         const bool last_panel = oc + kPanel >= last;
-        const float* next = weights_of(last_panel ? first : oc + kPanel, last_panel ? e + 1 : e);
+        const float* next =
+            weights_of(last_panel ? first : oc + kPanel, last_panel ? next_filter : filter);
         float* products =
             out.products + e * out.products_element + (oc - first) / kLanes * products_block;
         if (out.out_channels - oc > kLanes) {
-          multiply_panel<F, 2>(out, weights_of(oc, e), next, e, products);
+          multiply_panel<F, 2>(out, weights_of(oc, filter), next, e, products);
         } else {
-          multiply_panel<F, 1>(out, weights_of(oc, e), next, e, products);
+          multiply_panel<F, 1>(out, weights_of(oc, filter), next, e, products);
         }
       }
     }
@@ -375,7 +452,7 @@ void transform_output(const WinogradOutput& out) {
 // Rows first, then columns.
 void winograd_filters_f64(const WinogradFilters& f) {
   constexpr int n = kWinogradFilters;
-  for (int y = 0; y < f.in; ++y) {
+  for (int y = 0; y < f.rows; ++y) {
     const double* const g = f.transform + y * 3;
     double row[3][n];
     for (int x = 0; x < 3; ++x) {
@@ -383,13 +460,13 @@ void winograd_filters_f64(const WinogradFilters& f) {
         row[x][o] = g[0] * f.taps[x][o] + g[1] * f.taps[3 + x][o] + g[2] * f.taps[6 + x][o];
       }
     }
-    for (int x = 0; x < f.in; ++x) {
+    for (int x = 0; x < f.rows; ++x) {
       const double* const h = f.transform + x * 3;
       float sums[n];
       for (int o = 0; o < n; ++o) {
         sums[o] = static_cast<float>(h[0] * row[0][o] + h[1] * row[1][o] + h[2] * row[2][o]);
       }
-      float* const to = f.packed + (y * f.in + x) * f.element;
+      float* const to = f.packed + (y * f.rows + x) * f.element;
       for (int o = 0; o < f.width; ++o) to[o] = sums[o];
     }
   }
@@ -399,5 +476,9 @@ void winograd4_input_f32(const WinogradInput& in) { transform_input<F4x3>(in); }
 void winograd4_output_f32(const WinogradOutput& out) { transform_output<F4x3>(out); }
 void winograd2_input_f32(const WinogradInput& in) { transform_input<F2x3>(in); }
 void winograd2_output_f32(const WinogradOutput& out) { transform_output<F2x3>(out); }
+void strided4_input_f32(const WinogradInput& in) { transform_input<F4x3Strided>(in); }
+void strided4_output_f32(const WinogradOutput& out) { transform_output<F4x3Strided>(out); }
+void strided2_input_f32(const WinogradInput& in) { transform_input<F2x3Strided>(in); }
+void strided2_output_f32(const WinogradOutput& out) { transform_output<F2x3Strided>(out); }
 
 }  // namespace mini_infer::simd::MINI_ISA

@@ -1,5 +1,8 @@
 // Winograd convolution F(m x m, 3 x 3) of NCHWc, m = 4 or 2: y = A' [sum over ic of (G w G') * (B'
 // x B)] A on tiles of m x m outputs.
+//
+// With stride 2, on each axis taps 0 and 2 meet even inputs, which is F(m, 2), and tap 1 meets odd
+// ones, which are taken as they are: m + 1 and m elements, the last m of them with the same filter.
 #pragma once
 
 #include "kernels/conv/border.h"
@@ -10,7 +13,8 @@ namespace mini_infer {
 
 // A kernel with dilation d meets inputs of one class modulo d only, on each axis: outputs of a tile
 // are d apart. Tiles are numbered [image][class of y][tiles_y][class of x][tiles_x]. e is an
-// element of a transformed tile, e < (m + 2)^2.
+// element of a transformed tile, e < (m + 2)^2, with stride 2 (2 * m + 1)^2. f is one of a
+// transformed filter, f < (m + 2)^2.
 struct WinogradMap {
   int ih, iw, oh, ow, pad_top, pad_left;
   int dilation_h, dilation_w;
@@ -38,7 +42,7 @@ struct WinogradOutput {
   int channels;  // input channels that exist
   std::ptrdiff_t first_tile;
   int tiles;
-  const float* weights;  // [panels][e][ic][2 * c]; the last panel is c wide when the blocks are odd
+  const float* weights;  // [panels][f][ic][2 * c]; the last panel is c wide when the blocks are odd
   int out_channels;      // that exist, from a panel on
   int panels_at_once;
   float* products;  // [e][panels_at_once][2][tiles][c]
@@ -49,11 +53,11 @@ struct WinogradOutput {
   ConvEpilogue epilogue;  // bias and slopes of the first output channel here
 };
 
-// Transformed filters of one input channel: packed[e * element + o] = (G w_o G')[e], in double.
+// Transformed filters of one input channel: packed[f * element + o] = (G w_o G')[f], in double.
 inline constexpr int kWinogradFilters = 32;  // output channels of a panel, at most
 struct WinogradFilters {
-  const double* transform;           // G, [in][3]
-  int in;                            // m + 2
+  const double* transform;           // G, [rows][3]
+  int rows;                          // m + 2
   double taps[9][kWinogradFilters];  // of the filter of each output channel
   float* packed;
   std::ptrdiff_t element;
@@ -66,5 +70,9 @@ MINI_SIMD_KERNEL(winograd4_input_f32, void(const WinogradInput& in))
 MINI_SIMD_KERNEL(winograd4_output_f32, void(const WinogradOutput& out))
 MINI_SIMD_KERNEL(winograd2_input_f32, void(const WinogradInput& in))
 MINI_SIMD_KERNEL(winograd2_output_f32, void(const WinogradOutput& out))
+MINI_SIMD_KERNEL(strided4_input_f32, void(const WinogradInput& in))
+MINI_SIMD_KERNEL(strided4_output_f32, void(const WinogradOutput& out))
+MINI_SIMD_KERNEL(strided2_input_f32, void(const WinogradInput& in))
+MINI_SIMD_KERNEL(strided2_output_f32, void(const WinogradOutput& out))
 }  // namespace simd
 }  // namespace mini_infer

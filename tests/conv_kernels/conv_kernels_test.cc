@@ -404,7 +404,11 @@ TEST(Depthwise, epilogues) {
 
 TEST(Depthwise, larger_maps) { check({kDepthwise}, depthwise(40, 57, 3, 2, 1)); }
 
-void check_winograd(const ConvShape& shape, const ProblemOptions& options = {}) {
+// With stride 1 and 2.
+void check_winograd(ConvShape shape, const ProblemOptions& options = {}) {
+  check({kWinograd4, kWinograd2}, shape, options);
+  if (shape.dilation_h != 1 || shape.dilation_w != 1) return;
+  shape.stride_h = shape.stride_w = 2;
   check({kWinograd4, kWinograd2}, shape, options);
 }
 
@@ -462,8 +466,8 @@ TEST(Winograd, epilogues) {
 
 // Largest error over root mean square of the output, as kernels are used: He-scaled weights, inputs
 // after Relu.
-double relative_error(const Algorithm& algorithm, std::int64_t channels, Isa isa) {
-  ConvShape shape = square(channels, 24, 12, 3, 1, 1);
+double relative_error(const Algorithm& algorithm, std::int64_t channels, int stride, Isa isa) {
+  ConvShape shape = square(channels, 24, 12 * stride, 3, stride, 1);
   set_output_extents(shape);
   Problem problem = make_problem(shape, {.with_bias = false});
   for (float& x : problem.x) x = std::max(x, 0.f);
@@ -481,10 +485,11 @@ double relative_error(const Algorithm& algorithm, std::int64_t channels, Isa isa
 TEST(Winograd, error_is_bounded_up_to_512_channels) {
   for (const Isa isa : supported_isas()) {
     for (const std::int64_t channels : {16, 64, 256, 512}) {
-      EXPECT_LT(relative_error(kWinograd4, channels, isa), 2e-5)
-          << isa_name(isa) << " " << channels;
-      EXPECT_LT(relative_error(kWinograd2, channels, isa), 5e-6)
-          << isa_name(isa) << " " << channels;
+      for (const int stride : {1, 2}) {
+        const auto where = testing::Message() << isa_name(isa) << " " << channels << " " << stride;
+        EXPECT_LT(relative_error(kWinograd4, channels, stride, isa), 2e-5) << where;
+        EXPECT_LT(relative_error(kWinograd2, channels, stride, isa), 5e-6) << where;
+      }
     }
   }
 }
@@ -494,10 +499,10 @@ TEST(ManyThreads, give_the_same_bits) {
   ConvShape depthwise = square(64, 64, 14, 3, 1, 1);
   depthwise.groups = 64;
   const std::pair<Algorithm, ConvShape> layers[] = {
-      {kDirect, square(64, 96, 14, 1, 1, 0)},      {kDirect, square(64, 96, 14, 3, 2, 1)},
-      {kStem, square(3, 40, 33, 3, 2, 1)},         {kDepthwise, depthwise},
-      {kWinograd4, square(40, 96, 28, 3, 1, 1)},   {kWinograd2, square(40, 160, 14, 3, 1, 1)},
-      {kWinograd2, square(64, 96, 13, 3, 1, 2, 2)}};
+      {kDirect, square(64, 96, 14, 1, 1, 0)},       {kDirect, square(64, 96, 14, 3, 2, 1)},
+      {kStem, square(3, 40, 33, 3, 2, 1)},          {kDepthwise, depthwise},
+      {kWinograd4, square(40, 96, 28, 3, 1, 1)},    {kWinograd2, square(40, 160, 14, 3, 1, 1)},
+      {kWinograd2, square(64, 96, 13, 3, 1, 2, 2)}, {kWinograd4, square(40, 96, 28, 3, 2, 1)}};
   for (auto [algorithm, shape] : layers) {
     set_output_extents(shape);
     const Problem problem = make_problem(shape, {});

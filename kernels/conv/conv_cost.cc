@@ -18,12 +18,13 @@ double tile_loss(std::int64_t width, int lanes) {
   return std::max(1.0, 4 / pixels);
 }
 
-// Few weights are read from the caches at about 60 GB/s where there are 100 G multiply-adds/s, many
-// at 20 GB/s.
-double weight_cost(double floats, int lanes) {
+// Few weights are read from the caches at about 60 GB/s where there are 100 G multiply-adds/s (75
+// GB/s where there are 58), many at 20 GB/s (24).
+double weight_cost(double floats, Isa isa) {
   constexpr double kFewBytes = 2 << 20;
   const double bytes = floats * sizeof(float);
-  return lanes * (0.1 * std::min(bytes, kFewBytes) + 0.3 * std::max(bytes - kFewBytes, 0.0));
+  return isa_unit_lanes(isa) *
+         (0.1 * std::min(bytes, kFewBytes) + 0.3 * std::max(bytes - kFewBytes, 0.0));
 }
 
 double padded_channels(std::int64_t channels, int lanes) {
@@ -46,7 +47,7 @@ double direct_conv_cost(const ConvShape& s, Isa isa) {
   const double oc = padded_channels(s.oc, lanes);
   const double weights = oc * static_cast<double>(ceil_div(s.ic, s.groups) * s.kh * s.kw);
   return weights * static_cast<double>(s.n * s.oh * s.ow) * tile_loss(width, lanes) +
-         weight_cost(weights, lanes);
+         weight_cost(weights, isa);
 }
 
 double winograd_conv_cost(const ConvShape& s, int tile, Isa isa) {
@@ -63,7 +64,7 @@ double winograd_conv_cost(const ConvShape& s, int tile, Isa isa) {
   const double filters = oc * static_cast<double>(s.ic);
   return static_cast<double>(tiles) *
              (elements * filters * tile_loss(tiles, lanes) + input_work * ic + output_work * oc) +
-         weight_cost(filter * filters, lanes);
+         weight_cost(filter * filters, isa);
 }
 
 double row_conv_cost(const ConvGeometry& g) { return 1.5 * g.macs(); }

@@ -63,4 +63,13 @@ Isa best_isa() noexcept {
 
 int isa_lanes(Isa isa) noexcept { return simd::float_lanes.get(isa)(); }
 
+int isa_unit_lanes(Isa isa) noexcept {
+  const int lanes = isa_lanes(isa);
+#if defined(__x86_64__)
+  // Of this family, Zen 4 alone has vectors of 16.
+  if (lanes == 16 && __builtin_cpu_is("amdfam19h")) return lanes / 2;
+#endif
+  return lanes;
+}
+
 }  // namespace mini_infer

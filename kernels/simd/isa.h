@@ -21,5 +21,8 @@ bool isa_supported(Isa isa) noexcept;
 Isa best_isa() noexcept;
 // floats in a vector: 4, 8 or 16. Also the channel block c of the NCHWc layout.
 int isa_lanes(Isa isa) noexcept;
+// Floats that one multiply-add unit of this CPU takes at once: isa_lanes(), or half of them where
+// an instruction takes its unit twice, as 512 bits do on AMD's Zen 4.
+int isa_unit_lanes(Isa isa) noexcept;
 
 }  // namespace mini_infer

@@ -44,7 +44,7 @@ double direct_conv_cost(const ConvShape& s, Isa isa) {
   const bool flat = s.kh == 1 && s.kw == 1;
   // Two rows of narrow maps share a tile.
   const std::int64_t width = flat ? s.oh * s.ow : s.ow <= tile_pixels(lanes) / 2 ? 2 * s.ow : s.ow;
-  const double oc = padded_channels(s.oc, lanes);
+  const double oc = padded_channels(s.oc, isa_unit_lanes(isa));
   const double weights = oc * static_cast<double>(ceil_div(s.ic, s.groups) * s.kh * s.kw);
   return weights * static_cast<double>(s.n * s.oh * s.ow) * tile_loss(width, lanes) +
          weight_cost(weights, isa);
@@ -60,7 +60,8 @@ double winograd_conv_cost(const ConvShape& s, int tile, Isa isa) {
                              s.dilation_w * winograd_tiles(s.ow, s.dilation_w, tile);
   const double filter = static_cast<double>((tile + 2) * (tile + 2));
   const double elements = strided ? static_cast<double>((2 * tile + 1) * (2 * tile + 1)) : filter;
-  const double oc = padded_channels(s.oc, lanes), ic = padded_channels(s.ic, lanes);
+  const double oc = padded_channels(s.oc, isa_unit_lanes(isa));
+  const double ic = padded_channels(s.ic, lanes);
   const double filters = oc * static_cast<double>(s.ic);
   return static_cast<double>(tiles) *
              (elements * filters * tile_loss(tiles, lanes) + input_work * ic + output_work * oc) +

@@ -96,7 +96,7 @@ MINI_INLINE void end(const DirectBlock& b, const TilePlace& at,
   }
 }
 
-template <int kStep, int kRows, int kPixels, int kBlocks>
+template <int kStep, int kRows, int kPixels, int kBlocks, bool kHalf>
 [[gnu::noinline]] void tile(const DirectBlock& b, const TilePlace& at) {
   Vec acc[kBlocks][kRows][kPixels];
   start<kBlocks, kRows, kPixels>(b, at, acc);
@@ -106,7 +106,7 @@ template <int kStep, int kRows, int kPixels, int kBlocks>
   const std::ptrdiff_t* const taps_end = b.taps + b.tap_count;
   if constexpr (kStep != kLanes) {  // plain: one channel a tap
     for (const std::ptrdiff_t* tap = b.taps; tap != taps_end; ++tap, weights += kBlocks * kLanes) {
-      multiply_add<kStep, kRows, kPixels, kBlocks>(plane + *tap, b.source_row, weights, acc);
+      multiply_add<kStep, kRows, kPixels, kBlocks, kHalf>(plane + *tap, b.source_row, weights, acc);
     }
   } else {
     const bool scattered = b.tap_count == 1 && at.channels >= kManyBlocks * kLanes;
@@ -114,8 +114,8 @@ template <int kStep, int kRows, int kPixels, int kBlocks>
       const int lanes = left < kLanes ? left : kLanes;
       if (scattered) prefetch_pixels<kStep, kRows, kPixels>(plane + b.source_plane, b.source_row);
       for (const std::ptrdiff_t* tap = b.taps; tap != taps_end; ++tap) {
-        multiply_channels<kStep, kRows, kPixels, kBlocks>(plane + *tap, b.source_row, lanes,
-                                                          weights, ahead, acc);
+        multiply_channels<kStep, kRows, kPixels, kBlocks, kHalf>(plane + *tap, b.source_row, lanes,
+                                                                 weights, ahead, acc);
       }
     }
   }
@@ -125,12 +125,12 @@ template <int kStep, int kRows, int kPixels, int kBlocks>
 }
 
 // Tiles of 1..kMost pixels.
-template <int kStep, int kRows, int kBlocks, int kMost>
+template <int kStep, int kRows, int kBlocks, bool kHalf, int kMost>
 struct Tiles {
   TileFn* fn[kMost + 1] = {};
   template <int... kPixels>
   constexpr explicit Tiles(std::integer_sequence<int, kPixels...>)
-      : fn{nullptr, &tile<kStep, kRows, kPixels + 1, kBlocks>...} {}
+      : fn{nullptr, &tile<kStep, kRows, kPixels + 1, kBlocks, kHalf>...} {}
   constexpr Tiles() : Tiles(std::make_integer_sequence<int, kMost>()) {}
 };
 
@@ -141,10 +141,10 @@ struct Panel {
   int tiles, done;
 };
 
-template <int kStep, int kRows, int kBlocks>
+template <int kStep, int kRows, int kBlocks, bool kHalf>
 void run_rows(const DirectBlock& b, Panel& panel, int first_row) {
   constexpr int kMost = kTilePixels / kRows;
-  constexpr Tiles<kStep, kRows, kBlocks, kMost> kTiles;
+  constexpr Tiles<kStep, kRows, kBlocks, kHalf, kMost> kTiles;
   TilePlace at = panel.at;
   at.source += first_row * b.source_row;
   at.output += first_row * b.output_row;
@@ -162,17 +162,17 @@ void run_rows(const DirectBlock& b, Panel& panel, int first_row) {
 }
 
 // Narrow maps take two rows at a time.
-template <int kStep, int kBlocks>
+template <int kStep, int kBlocks, bool kHalf>
 void run_chunk(const DirectBlock& b, Panel& panel) {
   const int pairs = b.width <= kTilePixels / 2 ? b.rows / 2 : 0;
   panel.tiles = pairs + (b.rows - 2 * pairs) * Runs(b.width, kTilePixels).count;
   panel.done = 0;
-  for (int i = 0; i < pairs; ++i) run_rows<kStep, 2, kBlocks>(b, panel, 2 * i);
-  for (int row = 2 * pairs; row < b.rows; ++row) run_rows<kStep, 1, kBlocks>(b, panel, row);
+  for (int i = 0; i < pairs; ++i) run_rows<kStep, 2, kBlocks, kHalf>(b, panel, 2 * i);
+  for (int row = 2 * pairs; row < b.rows; ++row) run_rows<kStep, 1, kBlocks, kHalf>(b, panel, row);
 }
 
 // All pixels meet one chunk of channels after the other, so that its weights stay in the L2 cache.
-template <int kStep, int kBlocks>
+template <int kStep, int kBlocks, bool kHalf>
 void run_panel(const DirectBlock& b, Panel panel) {
   TilePlace& at = panel.at;
   const int chunk = b.chunk > 0 ? b.chunk : b.channels;
@@ -181,7 +181,7 @@ void run_panel(const DirectBlock& b, Panel panel) {
     at.first = done == 0;
     at.last = done + chunk >= b.channels;
     panel.next = at.weights + std::ptrdiff_t{kBlocks} * kLanes * at.channels * b.tap_count;
-    run_chunk<kStep, kBlocks>(b, panel);
+    run_chunk<kStep, kBlocks, kHalf>(b, panel);
     at.weights = panel.next;
     at.source += at.channels / kLanes * b.source_plane;
   }
@@ -200,11 +200,7 @@ void run_block(const DirectBlock& b) {
   for (int oc = 0; oc < b.out_channels; oc += kTileBlocks * kLanes) {
     const int count = b.out_channels - oc;
     gather_constants(b.epilogue, oc, count, constants);
-    if (count > kLanes) {
-      run_panel<kStep, 2>(b, panel);
-    } else {
-      run_panel<kStep, 1>(b, panel);
-    }
+    with_panel(count, [&](auto blocks, auto half) { run_panel<kStep, blocks, half>(b, panel); });
     at.weights += panel_floats;
     at.output += kTileBlocks * b.output_plane;
     if (at.residual != nullptr) at.residual += kTileBlocks * b.output_plane;

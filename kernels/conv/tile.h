@@ -1,6 +1,8 @@
 // Register tiles shared by the convolution kernels. Included by *.simd.cc only.
 #pragma once
 
+#include <type_traits>
+
 #include "kernels/conv/epilogue.h"
 #include "kernels/simd/activate.simd.h"
 #include "kernels/simd/vec.h"
@@ -83,9 +85,29 @@ MINI_INLINE void finish_stored(const ConvEpilogue& e, const float* residual, flo
     store(output + i, load(output + i) + load(residual + i));
 }
 
+// What a panel of output channels is: its blocks, and whether the last of them exists to at most a
+// half. CPUs that take a wide vector in two passes then save the second one.
+// body(blocks, half) as constants, for the first panel of `channels` output channels.
+template <class Body>
+MINI_INLINE void with_panel(int channels, Body&& body) {
+  using std::integral_constant;
+  constexpr integral_constant<int, 1> kOne;
+  constexpr integral_constant<int, 2> kTwo;
+  static_assert(kTileBlocks == 2);
+  if constexpr (kHalfPays) {
+    const int last = channels > kLanes ? channels - kLanes : channels;
+    if (2 * last <= kLanes) {
+      if (channels > kLanes) return body(kTwo, std::true_type{});
+      return body(kOne, std::true_type{});
+    }
+  }
+  if (channels > kLanes) return body(kTwo, std::false_type{});
+  body(kOne, std::false_type{});
+}
+
 // acc[pixel][block] += source[pixel] * weights[block], for one input channel. kRows rows of kPixels
-// pixels.
-template <int kStep, int kRows, int kPixels, int kBlocks>
+// pixels. kHalf: of the last block, half the lanes.
+template <int kStep, int kRows, int kPixels, int kBlocks, bool kHalf>
 MINI_INLINE void multiply_add(const float* source, std::ptrdiff_t source_row, const float* weights,
                               Vec (&acc)[kBlocks][kRows][kPixels]) {
   Vec w[kBlocks];
@@ -95,9 +117,13 @@ MINI_INLINE void multiply_add(const float* source, std::ptrdiff_t source_row, co
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 16
     for (int i = 0; i < kPixels; ++i) {
-      const Vec x = broadcast(source[r * source_row + i * kStep]);
+      const float value = source[r * source_row + i * kStep];
+      const Vec x = kHalf && kBlocks == 1 ? broadcast_low(value) : broadcast(value);
 #pragma GCC unroll 4
-      for (int j = 0; j < kBlocks; ++j) acc[j][r][i] = fma(x, w[j], acc[j][r][i]);
+      for (int j = 0; j < kBlocks; ++j) {
+        Vec& sum = acc[j][r][i];
+        sum = kHalf && j == kBlocks - 1 ? fma_low(x, w[j], sum) : fma(x, w[j], sum);
+      }
     }
   }
 }
@@ -107,14 +133,14 @@ MINI_INLINE void multiply_add(const float* source, std::ptrdiff_t source_row, co
 inline constexpr int kTurn = 8;
 
 // The same for `lanes` input channels of one block; the weights that come next are fetched first.
-template <int kStep, int kRows, int kPixels, int kBlocks>
+template <int kStep, int kRows, int kPixels, int kBlocks, bool kHalf>
 MINI_INLINE void multiply_channels(const float* source, std::ptrdiff_t source_row, int lanes,
                                    const float*& weights, WeightsAhead& ahead,
                                    Vec (&acc)[kBlocks][kRows][kPixels]) {
 #pragma GCC unroll kTurn
   for (int k = 0; k < lanes; ++k, weights += kBlocks * kLanes) {
     ahead.fetch();
-    multiply_add<kStep, kRows, kPixels, kBlocks>(source + k, source_row, weights, acc);
+    multiply_add<kStep, kRows, kPixels, kBlocks, kHalf>(source + k, source_row, weights, acc);
   }
 }
 

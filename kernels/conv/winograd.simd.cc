@@ -261,7 +261,7 @@ void transform_input(const WinogradInput& in) {
 using ProductFn = void(const float* v, std::ptrdiff_t v_block, int channels, const float* weights,
                        float* products, std::ptrdiff_t products_block, WeightsAhead ahead);
 
-template <int kPixels, int kBlocks>
+template <int kPixels, int kBlocks, bool kHalf>
 [[gnu::noinline]] void product_tile(const float* v, std::ptrdiff_t v_block, int channels,
                                     const float* weights, float* products,
                                     std::ptrdiff_t products_block, WeightsAhead ahead) {
@@ -273,7 +273,7 @@ template <int kPixels, int kBlocks>
   }
   for (int left = channels; left > 0; left -= kLanes, v += v_block) {
     const int lanes = left < kLanes ? left : kLanes;
-    multiply_channels<kLanes, 1, kPixels, kBlocks>(v, 0, lanes, weights, ahead, acc);
+    multiply_channels<kLanes, 1, kPixels, kBlocks, kHalf>(v, 0, lanes, weights, ahead, acc);
   }
 #pragma GCC unroll 4
   for (int j = 0; j < kBlocks; ++j) {
@@ -283,12 +283,12 @@ template <int kPixels, int kBlocks>
   }
 }
 
-template <int kBlocks>
+template <int kBlocks, bool kHalf>
 struct ProductTiles {
   ProductFn* fn[kTilePixels + 1] = {};
   template <int... kPixels>
   constexpr explicit ProductTiles(std::integer_sequence<int, kPixels...>)
-      : fn{nullptr, &product_tile<kPixels + 1, kBlocks>...} {}
+      : fn{nullptr, &product_tile<kPixels + 1, kBlocks, kHalf>...} {}
   constexpr ProductTiles() : ProductTiles(std::make_integer_sequence<int, kTilePixels>()) {}
 };
 
@@ -382,10 +382,10 @@ template <class F, bool kDilated>
 }
 
 // products[block][tile] of one panel for one e; `next` are the weights that come after these.
-template <class F, int kBlocks>
+template <int kBlocks, bool kHalf>
 void multiply_panel(const WinogradOutput& out, const float* weights, const float* next, int e,
                     float* products) {
-  constexpr ProductTiles<kBlocks> kTiles;
+  constexpr ProductTiles<kBlocks, kHalf> kTiles;
   const float* v = out.v + e * out.v_element;
   const std::ptrdiff_t block = std::ptrdiff_t{out.tiles} * kLanes;
   const Runs runs(out.tiles, kTilePixels);
@@ -423,11 +423,9 @@ void transform_output(const WinogradOutput& out) {
             weights_of(last_panel ? first : oc + kPanel, last_panel ? next_filter : filter);
         float* products =
             out.products + e * out.products_element + (oc - first) / kLanes * products_block;
-        if (out.out_channels - oc > kLanes) {
-          multiply_panel<F, 2>(out, weights_of(oc, filter), next, e, products);
-        } else {
-          multiply_panel<F, 1>(out, weights_of(oc, filter), next, e, products);
-        }
+        with_panel(out.out_channels - oc, [&](auto blocks, auto half) {
+          multiply_panel<blocks, half>(out, weights_of(oc, filter), next, e, products);
+        });
       }
     }
     for (int oc = first; oc < last; oc += kLanes) {

@@ -107,6 +107,31 @@ MINI_INLINE Vec fnma(Vec a, Vec b, Vec c) {
 #endif
 }
 
+// Whether fma_low() may take less time than fma().
+#if defined(__AVX512F__)
+inline constexpr bool kHalfPays = true;
+#else
+inline constexpr bool kHalfPays = false;
+#endif
+
+// broadcast() and fma() of the lower half of the lanes; what the others hold is finite, and of no
+// meaning.
+MINI_INLINE Vec broadcast_low(float x) {
+#if defined(__AVX512F__)
+  return _mm512_castps256_ps512(_mm256_set1_ps(x));
+#else
+  return broadcast(x);
+#endif
+}
+MINI_INLINE Vec fma_low(Vec a, Vec b, Vec c) {
+#if defined(__AVX512F__)
+  return _mm512_castps256_ps512(_mm256_fmadd_ps(
+      _mm512_castps512_ps256(a), _mm512_castps512_ps256(b), _mm512_castps512_ps256(c)));
+#else
+  return fma(a, b, c);
+#endif
+}
+
 // a[lane] * b + c; one instruction on NEON.
 MINI_INLINE Vec fma_lane(Vec a, int lane, Vec b, Vec c) {
 #if defined(__aarch64__)

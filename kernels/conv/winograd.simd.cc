@@ -8,13 +8,14 @@
 namespace mini_infer::simd::MINI_ISA {
 namespace {
 
-// One-dimensional transforms of F(4, 3) with the points 0, a, -a, b, -b and infinity:
-// row j of B' holds the coefficients of the product of (x - p) over all points p but the j-th.
+// One-dimensional transforms of F(4, 3), of every kStride-th input, with the points 0, a, -a, b, -b
+// and infinity: row j of B' holds the coefficients of the product of (x - p) over all points p but
+// the j-th.
 struct F4x3 {
-  static constexpr int kOut = 4, kIn = 6, kStride = 1;
+  static constexpr int kOut = 4, kMixed = 6, kStride = 1;
   static constexpr float kA = kWinograd4Points[1], kB = kWinograd4Points[3];
 
-  static MINI_INLINE void input(const Vec (&d)[kIn], Vec (&v)[kIn]) {
+  static MINI_INLINE void input(const Vec (&d)[kMixed], Vec (&v)[kMixed]) {
     const Vec a = broadcast(kA), b = broadcast(kB), a2 = broadcast(kA * kA),
               b2 = broadcast(kB * kB);
     const Vec product = broadcast(kA * kA * kB * kB), sum = broadcast(kA * kA + kB * kB);
@@ -29,7 +30,7 @@ struct F4x3 {
   }
 
   // y[i] = sum over points p of p^i m[p]
-  static MINI_INLINE void output(const Vec (&m)[kIn], Vec (&y)[kOut]) {
+  static MINI_INLINE void output(const Vec (&m)[kMixed], Vec (&y)[kOut]) {
     const Vec sum_a = m[1] + m[2], difference_a = m[1] - m[2];
     const Vec sum_b = m[3] + m[4], difference_b = m[3] - m[4];
     y[0] = m[0] + (sum_a + sum_b);
@@ -42,76 +43,76 @@ struct F4x3 {
 
 // F(2, 3) with the points 0, 1, -1 and infinity.
 struct F2x3 {
-  static constexpr int kOut = 2, kIn = 4, kStride = 1;
+  static constexpr int kOut = 2, kMixed = 4, kStride = 1;
 
-  static MINI_INLINE void input(const Vec (&d)[kIn], Vec (&v)[kIn]) {
+  static MINI_INLINE void input(const Vec (&d)[kMixed], Vec (&v)[kMixed]) {
     v[0] = d[2] - d[0];
     v[1] = d[2] + d[1];
     v[2] = d[2] - d[1];
     v[3] = d[3] - d[1];
   }
-  static MINI_INLINE void output(const Vec (&m)[kIn], Vec (&y)[kOut]) {
+  static MINI_INLINE void output(const Vec (&m)[kMixed], Vec (&y)[kOut]) {
     y[0] = m[0] + (m[1] + m[2]);
     y[1] = m[3] + (m[1] - m[2]);
   }
 };
 
-// F(4, 3) with stride 2: F(4, 2) of the even inputs with the points 0, a, -a, c and infinity, then
-// the odd inputs.
+// F(4, 3) with stride 2: F(4, 2) of the even inputs with the points 0, a, -a, c and infinity.
 struct F4x3Strided {
-  static constexpr int kOut = 4, kIn = 9, kStride = 2;
+  static constexpr int kOut = 4, kMixed = 5, kStride = 2;
   static constexpr float kA = kStrided4Points[1], kC = kStrided4Points[3];
 
-  static MINI_INLINE void input(const Vec (&d)[kIn], Vec (&v)[kIn]) {
+  static MINI_INLINE void input(const Vec (&d)[kMixed], Vec (&v)[kMixed]) {
     const Vec a = broadcast(kA), a2 = broadcast(kA * kA), c = broadcast(kC);
-    const Vec p0 = fnma(a2, d[0], d[4]), p1 = fnma(a2, d[2], d[6]), p2 = fnma(a2, d[4], d[8]);
-    const Vec q0 = fnma(c, d[2], d[4]), q1 = fnma(c, d[4], d[6]);
+    const Vec p0 = fnma(a2, d[0], d[2]), p1 = fnma(a2, d[1], d[3]), p2 = fnma(a2, d[2], d[4]);
+    const Vec q0 = fnma(c, d[1], d[2]), q1 = fnma(c, d[2], d[3]);
     v[0] = fnma(c, p0, p1);
     v[1] = fma(a, q0, q1);
     v[2] = fnma(a, q0, q1);
     v[3] = p1;
     v[4] = fnma(c, p1, p2);
-#pragma GCC unroll 4
-    for (int i = 0; i < kOut; ++i) v[5 + i] = d[2 * i + 1];
   }
-  static MINI_INLINE void output(const Vec (&m)[kIn], Vec (&y)[kOut]) {
+  static MINI_INLINE void output(const Vec (&m)[kMixed], Vec (&y)[kOut]) {
     const Vec sum = m[1] + m[2], difference = m[1] - m[2];
-    y[0] = (m[0] + sum) + (m[3] + m[5]);
-    y[1] = fma(broadcast(kA), difference, fma(broadcast(kC), m[3], m[6]));
-    y[2] = fma(broadcast(kA * kA), sum, fma(broadcast(kC * kC), m[3], m[7]));
-    y[3] =
-        fma(broadcast(kA * kA * kA), difference, fma(broadcast(kC * kC * kC), m[3], m[4] + m[8]));
+    y[0] = (m[0] + sum) + m[3];
+    y[1] = fma(broadcast(kA), difference, broadcast(kC) * m[3]);
+    y[2] = fma(broadcast(kA * kA), sum, broadcast(kC * kC) * m[3]);
+    y[3] = fma(broadcast(kA * kA * kA), difference, fma(broadcast(kC * kC * kC), m[3], m[4]));
   }
 };
 
-// F(2, 3) with stride 2: F(2, 2) of the even inputs with the points 0, 1 and infinity, then the odd
-// inputs.
+// F(2, 3) with stride 2: F(2, 2) of the even inputs with the points 0, 1 and infinity.
 struct F2x3Strided {
-  static constexpr int kOut = 2, kIn = 5, kStride = 2;
+  static constexpr int kOut = 2, kMixed = 3, kStride = 2;
 
-  static MINI_INLINE void input(const Vec (&d)[kIn], Vec (&v)[kIn]) {
-    v[0] = d[2] - d[0];
-    v[1] = d[2];
-    v[2] = d[4] - d[2];
-    v[3] = d[1];
-    v[4] = d[3];
+  static MINI_INLINE void input(const Vec (&d)[kMixed], Vec (&v)[kMixed]) {
+    v[0] = d[1] - d[0];
+    v[1] = d[1];
+    v[2] = d[2] - d[1];
   }
-  static MINI_INLINE void output(const Vec (&m)[kIn], Vec (&y)[kOut]) {
-    y[0] = (m[0] + m[1]) + m[3];
-    y[1] = (m[1] + m[2]) + m[4];
+  static MINI_INLINE void output(const Vec (&m)[kMixed], Vec (&y)[kOut]) {
+    y[0] = m[0] + m[1];
+    y[1] = m[1] + m[2];
   }
 };
+
+// Elements of a tile on one axis: F::kMixed that transforms mix, then with stride 2 the F::kOut
+// inputs between those, as they are.
+template <class F>
+inline constexpr int kPlain = F::kStride == 2 ? F::kOut : 0;
+template <class F>
+inline constexpr int kIn = F::kMixed + kPlain<F>;
 
 // The elements of a tile, those that share a filter one after another.
 template <class F>
 struct ElementOrder {
-  static constexpr int kElements = F::kIn * F::kIn, kFilterRows = F::kOut + 2;
+  static constexpr int kElements = kIn<F> * kIn<F>, kFilterRows = F::kOut + 2;
   // Of one axis.
   static constexpr int filter_row(int element) {
     return element < kFilterRows ? element : kFilterRows - 1;
   }
   static constexpr int filter(int e) {
-    return filter_row(e / F::kIn) * kFilterRows + filter_row(e % F::kIn);
+    return filter_row(e / kIn<F>) * kFilterRows + filter_row(e % kIn<F>);
   }
 
   int element[kElements];
@@ -169,17 +170,30 @@ MINI_INLINE int outputs_within(int first, int dilation, int extent) {
   return count < F::kOut ? count : F::kOut;
 }
 
-// The input of one tile, B' x B, to v[e] with e = y * kIn + x.
+// to[i * step] = the elements that F mixes of the inputs x[i * kStride * distance].
+template <class F>
+MINI_INLINE void mix(const float* x, std::ptrdiff_t distance, float* to, std::ptrdiff_t step) {
+  Vec d[F::kMixed], t[F::kMixed];
+#pragma GCC unroll 16
+  for (int i = 0; i < F::kMixed; ++i) d[i] = load(x + i * F::kStride * distance);
+  F::input(d, t);
+#pragma GCC unroll 16
+  for (int i = 0; i < F::kMixed; ++i) store(to + i * step, t[i]);
+}
+
+// The input of one tile, B' x B, to v[e] with e = y * kIn + x. What is mixed on both axes comes
+// first; it stays in registers where there are 32.
 template <class F>
 MINI_INLINE void transform_tile(const float* x, std::ptrdiff_t row, std::ptrdiff_t column, float* v,
                                 std::ptrdiff_t v_element) {
-  constexpr int n = F::kIn;
+  constexpr int n = F::kMixed, stride = F::kStride;
+  const std::ptrdiff_t v_row = kIn<F> * v_element;
   Vec rows[n][n];
 #pragma GCC unroll 16
   for (int i = 0; i < n; ++i) {
     Vec d[n], t[n];
 #pragma GCC unroll 16
-    for (int y = 0; y < n; ++y) d[y] = load(x + y * row + i * column);
+    for (int y = 0; y < n; ++y) d[y] = load(x + y * stride * row + i * stride * column);
     F::input(d, t);
 #pragma GCC unroll 16
     for (int y = 0; y < n; ++y) rows[y][i] = t[y];
@@ -189,7 +203,18 @@ MINI_INLINE void transform_tile(const float* x, std::ptrdiff_t row, std::ptrdiff
     Vec t[n];
     F::input(rows[y], t);
 #pragma GCC unroll 16
-    for (int i = 0; i < n; ++i) store(v + (y * n + i) * v_element, t[i]);
+    for (int i = 0; i < n; ++i) store(v + y * v_row + i * v_element, t[i]);
+  }
+#pragma GCC unroll 16
+  for (int p = 0; p < kPlain<F>; ++p) {
+    const std::ptrdiff_t between = 2 * p + 1;
+    mix<F>(x + between * column, row, v + (n + p) * v_element, v_row);
+    mix<F>(x + between * row, column, v + (n + p) * v_row, v_element);
+#pragma GCC unroll 16
+    for (int i = 0; i < kPlain<F>; ++i) {
+      store(v + (n + p) * v_row + (n + i) * v_element,
+            load(x + between * row + (2 * i + 1) * column));
+    }
   }
 }
 
@@ -197,9 +222,9 @@ MINI_INLINE void transform_tile(const float* x, std::ptrdiff_t row, std::ptrdiff
 template <class F>
 [[gnu::noinline]] void copy_window(const WinogradMap& map, const float* plane, int iy, int ix,
                                    float* window) {
-  for (int y = 0; y < F::kIn; ++y, iy += map.dilation_h) {
+  for (int y = 0; y < kIn<F>; ++y, iy += map.dilation_h) {
     const std::int64_t row = border_source(map.border, iy, map.ih);
-    for (int i = 0, x = ix; i < F::kIn; ++i, x += map.dilation_w, window += kLanes) {
+    for (int i = 0, x = ix; i < kIn<F>; ++i, x += map.dilation_w, window += kLanes) {
       const std::int64_t column = border_source(map.border, x, map.iw);
       const bool inside = row >= 0 && column >= 0;
       store(window, inside ? load(plane + (row * map.iw + column) * kLanes) : zero());
@@ -212,10 +237,10 @@ template <class F>
 MINI_INLINE void prefetch_tile(const float* x, std::ptrdiff_t row, std::ptrdiff_t column) {
   constexpr int kLineColumns = kLanes < 16 ? 16 / kLanes : 1, kStep = F::kOut * F::kStride;
 #pragma GCC unroll 16
-  for (int y = 0; y < F::kIn; ++y) {
+  for (int y = 0; y < kIn<F>; ++y) {
 #pragma GCC unroll 16
     for (int i = 0; i < kStep; i += kLineColumns) {
-      __builtin_prefetch(x + y * row + (F::kIn + kStep + i) * column);
+      __builtin_prefetch(x + y * row + (kIn<F> + kStep + i) * column);
     }
   }
 }
@@ -224,7 +249,7 @@ MINI_INLINE void prefetch_tile(const float* x, std::ptrdiff_t row, std::ptrdiff_
 template <class F, bool kDilated>
 void transform_tiles(const WinogradInput& in) {
   const std::ptrdiff_t column = (kDilated ? in.map.dilation_w : 1) * std::ptrdiff_t{kLanes};
-  alignas(64) float window[F::kIn * F::kIn * kLanes];
+  alignas(64) float window[kIn<F> * kIn<F> * kLanes];
   const std::ptrdiff_t row = std::ptrdiff_t{in.map.iw} * kLanes;
   for (int block = 0; block < in.blocks; ++block) {
     TileCursor tile = TileCursor::at(in.map, in.first_tile);
@@ -233,8 +258,8 @@ void transform_tiles(const WinogradInput& in) {
       const float* plane = in.input + tile.image * in.image_stride + block * in.map.ih * row;
       const int iy = tile.oy<F>(in.map) * F::kStride - in.map.pad_top;
       const int ix = tile.ox<F>(in.map) * F::kStride - in.map.pad_left;
-      const bool inside = iy >= 0 && ix >= 0 && iy + (F::kIn - 1) * in.map.dilation_h < in.map.ih &&
-                          ix + (F::kIn - 1) * in.map.dilation_w < in.map.iw;
+      const bool inside = iy >= 0 && ix >= 0 && iy + (kIn<F> - 1) * in.map.dilation_h < in.map.ih &&
+                          ix + (kIn<F> - 1) * in.map.dilation_w < in.map.iw;
       if (inside) {
         prefetch_tile<F>(plane + iy * row + std::ptrdiff_t{ix} * kLanes, in.map.dilation_h * row,
                          column);
@@ -242,7 +267,7 @@ void transform_tiles(const WinogradInput& in) {
                           column, v, in.v_element);
       } else {
         copy_window<F>(in.map, plane, iy, ix, window);
-        transform_tile<F>(window, F::kIn * kLanes, kLanes, v, in.v_element);
+        transform_tile<F>(window, kIn<F> * kLanes, kLanes, v, in.v_element);
       }
     }
   }
@@ -316,32 +341,50 @@ MINI_INLINE void finish_row(const ConvEpilogue& e, Vec slope, Vec (&y)[kCount], 
   }
 }
 
+// One row of the elements of a tile to F::kOut columns of outputs.
+template <class F>
+MINI_INLINE void inverse_row(const float* products, std::ptrdiff_t element, Vec (&y)[F::kOut]) {
+  Vec m[F::kMixed];
+#pragma GCC unroll 16
+  for (int i = 0; i < F::kMixed; ++i) m[i] = load(products + i * element);
+  F::output(m, y);
+#pragma GCC unroll 16
+  for (int i = 0; i < kPlain<F>; ++i) y[i] = y[i] + load(products + (F::kMixed + i) * element);
+}
+
 // y = A' m A of one tile, its first `height` rows and `width` columns ended at `at`.
 template <class F, bool kDilated>
 MINI_INLINE void inverse_tile(const WinogradOutput& out, const InverseBlock& block,
                               const float* products, int height, int width, std::ptrdiff_t at) {
-  constexpr int n = F::kIn;
   const std::ptrdiff_t row = std::ptrdiff_t{out.map.dilation_h} * out.map.ow * kLanes;
   const std::ptrdiff_t step = (kDilated ? out.map.dilation_w : 1) * std::ptrdiff_t{kLanes};
-  Vec rows[F::kOut][n];
+  const std::ptrdiff_t element = out.products_element, element_row = kIn<F> * element;
+  Vec columns[F::kOut][F::kMixed], pixels[F::kOut][F::kOut];
 #pragma GCC unroll 16
-  for (int i = 0; i < n; ++i) {
-    Vec m[n], t[F::kOut];
+  for (int r = 0; r < F::kMixed; ++r) {
+    Vec t[F::kOut];
+    inverse_row<F>(products + r * element_row, element, t);
 #pragma GCC unroll 16
-    for (int r = 0; r < n; ++r) m[r] = load(products + (r * n + i) * out.products_element);
-    F::output(m, t);
+    for (int i = 0; i < F::kOut; ++i) columns[i][r] = t[i];
+  }
 #pragma GCC unroll 16
-    for (int r = 0; r < F::kOut; ++r) rows[r][i] = t[r];
+  for (int i = 0; i < F::kOut; ++i) {
+    Vec t[F::kOut];
+    F::output(columns[i], t);
+#pragma GCC unroll 16
+    for (int y = 0; y < F::kOut; ++y) pixels[y][i] = t[y] + block.bias;
   }
 #pragma GCC unroll 16
   for (int y = 0; y < F::kOut; ++y) {
     if (y >= height) break;
-    Vec pixels[F::kOut];
-    F::output(rows[y], pixels);
+    if constexpr (kPlain < F >> 0) {
+      Vec t[F::kOut];
+      inverse_row<F>(products + (F::kMixed + y) * element_row, element, t);
 #pragma GCC unroll 16
-    for (int i = 0; i < F::kOut; ++i) pixels[i] = pixels[i] + block.bias;
+      for (int i = 0; i < F::kOut; ++i) pixels[y][i] = pixels[y][i] + t[i];
+    }
     const std::ptrdiff_t place = at + y * row;
-    finish_row(out.epilogue, block.slope, pixels, width,
+    finish_row(out.epilogue, block.slope, pixels[y], width,
                block.residual != nullptr ? block.residual + place : nullptr, block.output + place,
                step);
   }

@@ -69,7 +69,7 @@ ConvSplit split_output(std::int64_t parts, std::int64_t fewest, std::int64_t mos
                        std::int64_t panels, int threads) {
   // More blocks read the weights more often: only for a busiest thread that has much more to do
   // than others, and only where it then has much less.
-  constexpr double kGoodLoad = 1.25, kWorthwhile = 1.1;
+  constexpr double kGoodLoad = 1.1, kWorthwhile = 1.1;
   const auto split = [&](std::int64_t blocks) {
     return ConvSplit{parts * blocks, panel_chunks(parts * blocks, panels, threads)};
   };

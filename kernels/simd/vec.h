@@ -114,8 +114,7 @@ inline constexpr bool kHalfPays = true;
 inline constexpr bool kHalfPays = false;
 #endif
 
-// broadcast() and fma() of the lower half of the lanes; what the others hold is finite, and of no
-// meaning.
+// broadcast() and fma() of the lower half of the lanes; what the others hold means nothing.
 MINI_INLINE Vec broadcast_low(float x) {
 #if defined(__AVX512F__)
   return _mm512_castps256_ps512(_mm256_set1_ps(x));

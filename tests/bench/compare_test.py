@@ -124,6 +124,15 @@ class Compare(unittest.TestCase):
                                       "mini-infer inspect lists them\n")
         self.assertEqual(self.calls("mini"), ["inspect --json net.onnx"])
 
+    def test_reports_do_not_overwrite_models(self):
+        model = pathlib.Path(self.path("net.onnx"))
+        model.write_text("weights")
+        for option in ("--json", "--svg"):
+            done = self.run_program("--mini", self.mini([1]), option, str(model), "other.onnx")
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("is a model, and would be overwritten", done.stderr)
+            self.assertEqual(model.read_text(), "weights")
+
     def test_a_model_that_cannot_be_read_fails_alone(self):
         done = self.run_program("--mini", "false", "--input", "sr=1", "net.onnx")
         self.assertEqual(done.returncode, 1)

@@ -166,7 +166,7 @@ MINI_INLINE void run_row(const DepthwiseRows& r, const Runs& runs, int oy, Run& 
   });
   if (r.epilogue.kind == EpilogueKind::kOther) {
     finish_stored(r.epilogue, r.residual == nullptr ? nullptr : r.residual + out_row,
-                  r.output + out_row, kRows * r.ow);
+                  r.output + out_row, 1, kRows * r.ow, 0);
   }
 }
 

@@ -32,7 +32,8 @@ void run_pixels(const DirectBlock& b, const ChannelConstants& constants, const f
   if (b.epilogue.kind != EpilogueKind::kOther) return;
   for (int i = 0; i < kPixels; ++i) {
     const std::ptrdiff_t at = out + i * b.output_step;
-    finish_stored(b.epilogue, b.residual != nullptr ? b.residual + at : nullptr, b.output + at, 1);
+    finish_stored(b.epilogue, b.residual != nullptr ? b.residual + at : nullptr, b.output + at, 1,
+                  1, 0);
   }
 }
 

@@ -25,13 +25,11 @@ using TileFn = void(const DirectBlock&, const TilePlace&);
                                           int rows, int pixels) {
   // Pixels that are not neighbours are ended one by one.
   const int runs = b.output_step == kLanes ? 1 : pixels;
-  for (int j = 0; j < blocks; ++j) {
-    for (int r = 0; r < rows; ++r) {
-      for (int i = 0; i < runs; ++i) {
-        const std::ptrdiff_t offset = j * b.output_plane + r * b.output_row + i * b.output_step;
-        finish_stored(b.epilogue, at.residual != nullptr ? at.residual + offset : nullptr,
-                      at.output + offset, pixels / runs);
-      }
+  for (int r = 0; r < rows; ++r) {
+    for (int i = 0; i < runs; ++i) {
+      const std::ptrdiff_t offset = r * b.output_row + i * b.output_step;
+      finish_stored(b.epilogue, at.residual != nullptr ? at.residual + offset : nullptr,
+                    at.output + offset, blocks, pixels / runs, b.output_plane);
     }
   }
 }

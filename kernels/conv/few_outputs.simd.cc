@@ -97,7 +97,7 @@ void run_few(const DirectBlock& b) {
       kTiles.fn[count](b, at);
     });
     if (b.epilogue.kind == EpilogueKind::kOther) {
-      finish_stored(b.epilogue, start.residual, start.output, b.width);
+      finish_stored(b.epilogue, start.residual, start.output, 1, b.width, 0);
     }
   }
 }

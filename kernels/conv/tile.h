@@ -75,14 +75,17 @@ MINI_INLINE void finish(const ConvEpilogue& e, Vec slope, Vec (&acc)[kCount], co
   for (int i = 0; i < kCount; ++i) store(output + i * step, acc[i]);
 }
 
-// The rest of finish() for kOther, on `count` pixels in memory. Called when no accumulator is live.
+// The rest of finish() for kOther, on `rows` runs of `count` pixels in memory, `stride` floats
+// apart. Called when no accumulator is live.
 MINI_INLINE void finish_stored(const ConvEpilogue& e, const float* residual, float* output,
-                               int count) {
-  const std::size_t size = static_cast<std::size_t>(count) * kLanes;
-  activate_f32(e.activation, output, output, size);
+                               int rows, int count, std::ptrdiff_t stride) {
+  const std::ptrdiff_t size = std::ptrdiff_t{count} * kLanes;
+  activate_rows_f32(e.activation, output, rows, size, stride);
   if (residual == nullptr || e.residual_first) return;
-  for (std::size_t i = 0; i < size; i += kLanes)
-    store(output + i, load(output + i) + load(residual + i));
+  for (int r = 0; r < rows; ++r) {
+    for (std::ptrdiff_t i = r * stride; i < r * stride + size; i += kLanes)
+      store(output + i, load(output + i) + load(residual + i));
+  }
 }
 
 // What a panel of output channels is: its blocks, and whether the last of them exists to at most a

@@ -390,18 +390,14 @@ MINI_INLINE void inverse_tile(const WinogradOutput& out, const InverseBlock& blo
   }
 }
 
-// Pixels that are not neighbours are ended one by one.
+// The rows of a tile; pixels that are not neighbours are ended column by column.
 [[gnu::noinline]] void finish_stored_tile(const WinogradOutput& out, const InverseBlock& block,
                                           int height, int width, std::ptrdiff_t at) {
   const int runs = out.map.dilation_w == 1 ? 1 : width;
-  for (int y = 0; y < height; ++y) {
-    for (int i = 0; i < runs; ++i) {
-      const std::ptrdiff_t pixel = std::ptrdiff_t{y} * out.map.dilation_h * out.map.ow +
-                                   std::ptrdiff_t{i} * out.map.dilation_w;
-      const std::ptrdiff_t place = at + pixel * kLanes;
-      finish_stored(out.epilogue, block.residual != nullptr ? block.residual + place : nullptr,
-                    block.output + place, width / runs);
-    }
+  const std::ptrdiff_t row = std::ptrdiff_t{out.map.dilation_h} * out.map.ow * kLanes;
+  for (int i = 0; i < runs; ++i, at += std::ptrdiff_t{out.map.dilation_w} * kLanes) {
+    finish_stored(out.epilogue, block.residual != nullptr ? block.residual + at : nullptr,
+                  block.output + at, height, width / runs, row);
   }
 }
 

@@ -33,6 +33,39 @@ __attribute__((noinline)) void activate_array(const float* x, float* y, std::siz
   }
 }
 
+// Whole vectors of rows in place. Short rows fill the unrolled loop together.
+template <Activation A>
+__attribute__((noinline)) void activate_vectors(float* y, std::int64_t rows, std::int64_t vectors,
+                                                std::int64_t stride, Vec alpha, Vec beta) {
+  const std::int64_t gap = stride - vectors * kLanes;
+  std::int64_t left = vectors;  // of the row
+  const auto next = [&] {
+    float* const at = y;
+    y += kLanes;
+    if (--left == 0) {
+      left = vectors;
+      y += gap;
+    }
+    return at;
+  };
+  std::int64_t count = rows * vectors;
+  constexpr auto kTogether = static_cast<std::int64_t>(kUnroll);
+  for (; count >= kTogether; count -= kTogether) {
+    float* at[kUnroll];
+    Vec v[kUnroll];
+    MINI_UNROLL
+    for (std::size_t j = 0; j < kUnroll; ++j) v[j] = load(at[j] = next());
+    MINI_UNROLL
+    for (std::size_t j = 0; j < kUnroll; ++j) v[j] = activate<A>(v[j], alpha, beta);
+    MINI_UNROLL
+    for (std::size_t j = 0; j < kUnroll; ++j) store(at[j], v[j]);
+  }
+  for (; count > 0; --count) {
+    float* const at = next();
+    store(at, activate<A>(load(at), alpha, beta));
+  }
+}
+
 }  // namespace
 
 void activate_f32(ActivationParams activation, const float* x, float* y, std::size_t n) {
@@ -45,6 +78,9 @@ void activate_rows_f32(ActivationParams activation, float* y, std::int64_t rows,
                        std::int64_t stride) {
   const Vec alpha(activation.alpha), beta(activation.beta);
   with_activation(activation.kind, [&](auto tag) {
+    if (n % kLanes == 0) {
+      return activate_vectors<decltype(tag)::kind>(y, rows, n / kLanes, stride, alpha, beta);
+    }
     for (std::int64_t r = 0; r < rows; ++r) {
       float* const row = y + r * stride;
       activate_array<decltype(tag)::kind>(row, row, static_cast<std::size_t>(n), alpha, beta);

@@ -51,20 +51,22 @@ double direct_conv_cost(const ConvShape& s, Isa isa) {
 }
 
 double winograd_conv_cost(const ConvShape& s, int tile, Isa isa) {
-  // Vector operations of the transforms of a tile, in multiply-adds.
-  const bool strided = s.stride_h == 2;
-  const double input_work = tile == 4 ? (strided ? 800 : 400) : (strided ? 250 : 150);
-  const double output_work = tile == 4 ? (strided ? 700 : 350) : (strided ? 200 : 120);
+  // Vector operations of the transforms of a tile, in multiply-adds, by tile and stride.
+  struct Transforms {
+    double input, output;
+  };
+  static constexpr Transforms kWork[2][2] = {{{150, 120}, {250, 200}}, {{400, 350}, {800, 700}}};
+  const Transforms& work = kWork[tile == 4][s.stride_h == 2];
   const int lanes = isa_lanes(isa);
   const std::int64_t tiles = s.n * s.dilation_h * winograd_tiles(s.oh, s.dilation_h, tile) *
                              s.dilation_w * winograd_tiles(s.ow, s.dilation_w, tile);
-  const double filter = static_cast<double>((tile + 2) * (tile + 2));
-  const double elements = strided ? static_cast<double>((2 * tile + 1) * (2 * tile + 1)) : filter;
+  const auto in = static_cast<double>(winograd_elements(tile, s.stride_h));
+  const double elements = in * in, filter = static_cast<double>((tile + 2) * (tile + 2));
   const double oc = padded_channels(s.oc, isa_unit_lanes(isa));
   const double ic = padded_channels(s.ic, lanes);
   const double filters = oc * static_cast<double>(s.ic);
   return static_cast<double>(tiles) *
-             (elements * filters * tile_loss(tiles, lanes) + input_work * ic + output_work * oc) +
+             (elements * filters * tile_loss(tiles, lanes) + work.input * ic + work.output * oc) +
          weight_cost(filter * filters, isa);
 }
 

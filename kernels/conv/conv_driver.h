@@ -25,6 +25,12 @@ constexpr std::int64_t winograd_tiles(std::int64_t extent, std::int64_t dilation
   return ceil_div(ceil_div(extent, dilation), tile);
 }
 
+// Inputs of one axis that `tile` outputs of a 3x3 kernel read, which is also how many elements a
+// transformed tile has there; stride 1 or 2.
+constexpr std::int64_t winograd_elements(std::int64_t tile, std::int64_t stride) {
+  return tile * stride + 3 - stride;
+}
+
 // Into how many chunks the `panels` of every one of `blocks` blocks are divided so that `threads`
 // threads get about equal work.
 std::int64_t panel_chunks(std::int64_t blocks, std::int64_t panels, int threads);

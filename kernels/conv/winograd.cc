@@ -48,7 +48,7 @@ struct Variant {
   std::span<const float> points;
   simd::winograd4_input_f32_fn* input;
   simd::winograd4_output_f32_fn* output;
-  std::int64_t in() const { return out * stride + 3 - stride; }
+  std::int64_t in() const { return winograd_elements(out, stride); }
   std::int64_t filter_rows() const { return out + 2; }
 };
 

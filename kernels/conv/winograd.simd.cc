@@ -275,11 +275,10 @@ void transform_tiles(const WinogradInput& in) {
 
 template <class F>
 void transform_input(const WinogradInput& in) {
-  if (in.map.dilation_w == 1) {
-    transform_tiles<F, false>(in);
-  } else {
-    transform_tiles<F, true>(in);
+  if constexpr (F::kStride == 1) {
+    if (in.map.dilation_w != 1) return transform_tiles<F, true>(in);
   }
+  transform_tiles<F, false>(in);
 }
 
 // products[block][tile] = v[tile] * weights, for one e.
@@ -475,11 +474,9 @@ void transform_output(const WinogradOutput& out) {
                                out.residual != nullptr ? out.residual + offset : nullptr,
                                out.output + offset};
       const float* products = out.products + (oc - first) / kLanes * products_block;
-      if (out.map.dilation_w == 1) {
-        inverse_block<F, false>(out, products, block);
-      } else {
-        inverse_block<F, true>(out, products, block);
-      }
+      constexpr auto* kNeighbours = inverse_block<F, false>;
+      constexpr auto* kScattered = inverse_block<F, F::kStride == 1>;
+      (out.map.dilation_w == 1 ? kNeighbours : kScattered)(out, products, block);
     }
   }
 }

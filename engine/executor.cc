@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <new>
 
 #include "engine/node_runner.h"
+#include "graph/ir/sequence.h"
 #include "kernels/denormals.h"
 
 namespace mini_infer {
@@ -15,6 +17,22 @@ double now_seconds() {
 }
 
 constexpr std::size_t kMostIdleStates = 8;
+
+// A tensor whose memory comes from `pool`, if it is so large that malloc would take it from the
+// system anew for each run.
+Result<Tensor> allocate_from(BlockPool& pool, DType dtype, const Shape& shape) {
+  constexpr std::size_t kLarge = 64 << 10;
+  MINI_TRY_ASSIGN(const std::size_t bytes, checked_bytes(dtype, shape));
+  if (bytes < kLarge || dtype == DType::kString || dtype == kSequence)
+    return Tensor::allocate(dtype, shape);
+  try {
+    std::shared_ptr<void> memory = pool.allocate(bytes);
+    void* const data = memory.get();
+    return Tensor::share(dtype, shape, data, std::move(memory));
+  } catch (const std::bad_alloc&) {
+    return error(Code::kResourceExhausted, "out of memory: an output needs ", bytes, " bytes");
+  }
+}
 
 // Whether a step computes or writes enough for parallel_for() to share it out. (What dynamic steps
 // do is not known; those open a region for themselves.)
@@ -56,6 +74,7 @@ Executor::Executor(std::shared_ptr<const Plan> plan, const OpLookup& ops,
       ops_(ops),
       environment_(environment),
       memory_limit_(memory_limit),
+      output_memory_(std::make_shared<BlockPool>(2 * plan_->outputs.size(), SIZE_MAX)),
       threads_(useful_threads(*plan_, environment.threads)) {}
 
 Executor::~Executor() = default;
@@ -111,7 +130,7 @@ Status Executor::start(State& state, std::span<const Tensor> inputs) {
     const PlanOutput& out = plan_->outputs[i];
     if (!out.in_place) continue;
     const Slot& slot = plan_->slots[static_cast<std::size_t>(out.value)];
-    MINI_TRY_ASSIGN(state.outputs[i], Tensor::allocate(slot.dtype, *slot.shape));
+    MINI_TRY_ASSIGN(state.outputs[i], allocate_from(*output_memory_, slot.dtype, *slot.shape));
   }
   for (const ValueId id : state.external) {
     const Slot& slot = plan_->slots[static_cast<std::size_t>(id)];
@@ -261,10 +280,10 @@ Tensor image_of(Tensor& batch, std::int64_t images, std::int64_t i) {
 }
 
 // A tensor for all images like this one's.
-Result<Tensor> batch_like(const Tensor& image, std::int64_t images) {
+Result<Tensor> batch_like(const Tensor& image, std::int64_t images, BlockPool& pool) {
   Shape shape = image.shape();
   shape[0] *= images;
-  return Tensor::allocate(image.dtype(), shape);
+  return allocate_from(pool, image.dtype(), shape);
 }
 
 }  // namespace
@@ -295,7 +314,7 @@ Result<std::vector<Tensor>> Executor::run(std::span<const Tensor> inputs, Profil
     MINI_TRY_ASSIGN(const std::vector<Tensor> results, run_once(image, profiler, nullptr));
     for (std::size_t k = 0; k < results.size(); ++k) {
       if (i == 0) {
-        MINI_TRY_ASSIGN(Tensor batch, batch_like(results[k], images));
+        MINI_TRY_ASSIGN(Tensor batch, batch_like(results[k], images, *output_memory_));
         outputs.push_back(std::move(batch));
       }
       std::memcpy(image_of(outputs[k], images, i).mutable_data(), results[k].data(),

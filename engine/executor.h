@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/plan.h"
+#include "graph/ir/memory.h"
 
 namespace mini_infer {
 
@@ -53,6 +54,7 @@ class Executor {
   const OpLookup& ops_;
   const PrepareContext::Environment& environment_;
   std::size_t memory_limit_;
+  std::shared_ptr<BlockPool> output_memory_;  // waits for the next run when callers are done
   int threads_;  // 1 when no step is worth more
   std::mutex mutex_;
   std::vector<std::unique_ptr<State>> idle_;

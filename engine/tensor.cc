@@ -9,11 +9,8 @@
 #include <mutex>
 #include <new>
 
+#include "graph/ir/memory.h"
 #include "graph/ir/sequence.h"
-
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 
 namespace mini_infer {
 namespace {
@@ -50,9 +47,6 @@ const DTypeRow* find_row(DType dtype) {
   return nullptr;
 }
 
-constexpr std::size_t kAlignment = 64;
-constexpr std::size_t kHugePage = 2 << 20;
-
 // Elements that are objects: strings and sequences of tensors.
 bool has_objects(DType dtype) { return dtype == DType::kString || dtype == kSequence; }
 
@@ -60,41 +54,6 @@ template <class T>
 std::shared_ptr<void> allocate_objects(std::int64_t count) {
   auto objects = std::make_shared<std::vector<T>>(std::max<std::int64_t>(count, 1));
   return {objects, objects->data()};
-}
-
-// Asks for huge pages where the block has room for one: weights and arenas are read in strides that
-// leave a small page at every step.
-void prefer_huge_pages([[maybe_unused]] void* data, [[maybe_unused]] std::size_t bytes) {
-#if defined(__linux__)
-  constexpr std::size_t kPage = 4096;
-  if (bytes < kHugePage) return;
-  const auto address = reinterpret_cast<std::uintptr_t>(data);
-  const std::uintptr_t first = (address + kPage - 1) / kPage * kPage;
-  (void)::madvise(reinterpret_cast<void*>(first), address + bytes - first, MADV_HUGEPAGE);
-#endif
-}
-
-std::shared_ptr<void> allocate_bytes(std::size_t bytes) {
-  // A multiple of the alignment, and room for a vector that ends past the last element.
-  const std::size_t rounded = (bytes / kAlignment + 1) * kAlignment;
-  // Not aligned_alloc, which may refuse what is no multiple of the alignment.
-  void* data = nullptr;
-  if (::posix_memalign(&data, rounded >= kHugePage ? kHugePage : kAlignment, rounded) != 0) {
-    throw std::bad_alloc();
-  }
-  prefer_huge_pages(data, rounded);
-  return {data, [](void* p) { std::free(p); }};
-}
-
-// Zeros. Memory that comes fresh from the system is zero already, which calloc knows.
-std::shared_ptr<void> allocate_zeros(std::size_t bytes) {
-  void* const base = std::calloc(bytes / kAlignment + 2, kAlignment);
-  if (base == nullptr) throw std::bad_alloc();
-  const auto address = reinterpret_cast<std::uintptr_t>(base);
-  void* const data =
-      static_cast<std::byte*>(base) + (kAlignment - address % kAlignment) % kAlignment;
-  prefer_huge_pages(data, bytes);
-  return {data, [base](void*) { std::free(base); }};
 }
 
 }  // namespace
@@ -208,7 +167,7 @@ Result<Tensor> Tensor::allocate(DType dtype, Shape shape) {
   MINI_TRY_ASSIGN(const std::size_t bytes, checked_bytes(dtype, shape));
   try {
     if (has_objects(dtype)) return Tensor(dtype, std::move(shape));
-    std::shared_ptr<void> memory = allocate_bytes(bytes);
+    std::shared_ptr<void> memory = allocate_block(bytes);
     void* data = memory.get();
     return share(dtype, std::move(shape), data, std::move(memory));
   } catch (const std::bad_alloc&) {

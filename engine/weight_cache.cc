@@ -9,7 +9,7 @@ std::shared_ptr<const PackedBuffer> SessionWeights::get(const Tensor& source,
   // The shape is part of the key: two views of one buffer may start at the same address.
   Entry& entry = entries_[{source.identity(), key + source.shape().str()}];
   if (entry.buffer == nullptr) {
-    auto buffer = std::make_shared<PackedBuffer>(bytes);
+    auto buffer = std::make_shared<PackedBuffer>(bytes, memory_.allocate(bytes));
     fill(buffer->mutable_data());
     entry = {.source = source.unread(), .buffer = std::move(buffer)};
   }

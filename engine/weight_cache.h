@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "graph/ir/memory.h"
 #include "kernels/op.h"
 
 namespace mini_infer {
@@ -26,6 +27,7 @@ class SessionWeights : public WeightCache {
     std::shared_ptr<const PackedBuffer> buffer;
   };
   mutable std::mutex mutex_;
+  BlockRegions memory_;
   std::map<std::pair<const void*, std::string>, Entry> entries_;
 };
 

@@ -54,6 +54,10 @@ class PackedBuffer {
  public:
   explicit PackedBuffer(std::size_t bytes)
       : tensor_(DType::kUInt8, Shape{static_cast<std::int64_t>(bytes)}) {}
+  // In `memory`: zeros, aligned to 64 bytes.
+  PackedBuffer(std::size_t bytes, std::shared_ptr<void> memory)
+      : tensor_(Tensor::share(DType::kUInt8, Shape{static_cast<std::int64_t>(bytes)}, memory.get(),
+                              memory)) {}
   template <class T = std::byte>
   const T* data() const {
     return static_cast<const T*>(tensor_.data());

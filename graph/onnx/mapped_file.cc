@@ -55,13 +55,9 @@ void MappedFile::move_out(std::size_t offset, std::size_t size, std::byte* to) c
 }
 
 std::shared_ptr<const void> MappedFile::copy_out(std::size_t offset, std::size_t size) const {
-  void* const copy =
-      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (copy == MAP_FAILED) throw std::bad_alloc();
-  std::shared_ptr<const void> owner(copy, [copy, size](const void*) { ::munmap(copy, size); });
-  (void)::madvise(copy, size, MADV_HUGEPAGE);  // fewer page faults
-  move_out(offset, size, static_cast<std::byte*>(copy));
-  return owner;
+  std::shared_ptr<void> copy = copies_->allocate(size);
+  move_out(offset, size, static_cast<std::byte*>(copy.get()));
+  return copy;
 }
 
 void MappedFile::release(std::size_t offset, std::size_t size) const {

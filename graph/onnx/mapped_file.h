@@ -8,6 +8,8 @@
 #include <span>
 #include <string>
 
+#include "graph/ir/memory.h"
+
 namespace mini_infer {
 
 // Immutable; the mapping ends with the last owner.
@@ -23,8 +25,8 @@ class MappedFile {
   // Copies bytes out and lets go of the pages that were read on the way, so that the copy and the
   // mapping are not both in memory.
   void move_out(std::size_t offset, std::size_t size, std::byte* to) const;
-  // The same into memory of its own, which goes back to the system with its last owner. Throws
-  // std::bad_alloc.
+  // The same into memory of its own. When its last owner lets go of it, it serves the next copy, or
+  // goes back to the system. Throws std::bad_alloc.
   std::shared_ptr<const void> copy_out(std::size_t offset, std::size_t size) const;
   // Lets go of the pages that lie wholly in the range; who reads them again gets them from the
   // file.
@@ -35,6 +37,8 @@ class MappedFile {
 
   std::byte* data_;
   std::size_t size_;
+  // Copies are made one after the other, to be packed.
+  std::shared_ptr<BlockPool> copies_ = std::make_shared<BlockPool>(1, 4u << 20);
 };
 
 }  // namespace mini_infer

@@ -1,6 +1,7 @@
 // Session from the outside: names, dtypes, shapes, errors, plans by shape, many threads.
 #include <mini_infer/session.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <thread>
@@ -215,6 +216,32 @@ pb::ModelProto wide_maps() {
   *model.mutable_graph()->add_node() = make_node("GlobalMaxPool", {"y"}, {"z"}, "pool");
   model.mutable_graph()->add_output()->set_name("z");
   return model;
+}
+
+TEST(Session, outputs_are_the_callers_while_it_has_them) {
+  auto session = load(two_outputs());
+  ASSERT_TRUE(session.ok());
+  constexpr std::int64_t kRows = 50000;  // large enough to be used again
+  const auto run = [&](float value) {
+    Tensor x(DType::kFloat32, {kRows, 2});
+    std::fill_n(x.mutable_data<float>(), x.elements(), value);
+    return (*session->run({{"x", x}}))["z"];
+  };
+  const auto all = [](const Tensor& z, float value) {
+    const auto values = z.values<float>();
+    return std::all_of(values.begin(), values.end(), [&](float v) { return v == value; });
+  };
+  const Tensor first = run(1);
+  const Tensor second = run(2);
+  EXPECT_TRUE(all(first, 2) && all(second, 4));
+  Tensor third = run(3);
+  const void* const memory = third.data();
+  third = Tensor();
+  third = run(4);
+  EXPECT_EQ(third.data(), memory);
+  EXPECT_TRUE(all(first, 2) && all(second, 4) && all(third, 8));
+  session = load(relu_model());
+  EXPECT_TRUE(all(first, 2) && all(third, 8));
 }
 
 TEST(Session, runs_large_images_of_a_batch_one_after_the_other) {

@@ -194,17 +194,23 @@ Tensor Tensor::share(DType dtype, Shape shape, const void* data,
 // bytes by copies of one tensor only.
 class Tensor::Deferred {
  public:
-  using Recipe = std::function<std::shared_ptr<const void>()>;
+  struct Recipe {
+    std::function<std::shared_ptr<const void>()> whole;
+    std::function<std::shared_ptr<const void>(std::size_t, std::size_t)> part;  // or null
+  };
   explicit Deferred(std::shared_ptr<const Recipe> recipe) : recipe_(std::move(recipe)) {}
 
   const std::shared_ptr<const Recipe>& recipe() const { return recipe_; }
   const void* data() const {
     const std::lock_guard lock(mutex_);
-    if (bytes_ == nullptr) bytes_ = (*recipe_)();
+    if (bytes_ == nullptr) bytes_ = recipe_->whole();
     return bytes_.get();
   }
   static const Deferred& of(const Tensor& tensor) {
     return *static_cast<const Deferred*>(tensor.owner_.get());
+  }
+  static Tensor tensor(DType dtype, Shape shape, std::shared_ptr<const Recipe> recipe) {
+    return share(dtype, std::move(shape), nullptr, std::make_shared<Deferred>(std::move(recipe)));
   }
 
  private:
@@ -214,13 +220,37 @@ class Tensor::Deferred {
 };
 
 Tensor Tensor::defer(DType dtype, Shape shape, std::function<std::shared_ptr<const void>()> make) {
-  auto recipe = std::make_shared<const Deferred::Recipe>(std::move(make));
-  return share(dtype, std::move(shape), nullptr, std::make_shared<Deferred>(std::move(recipe)));
+  return Deferred::tensor(dtype, std::move(shape),
+                          std::make_shared<Deferred::Recipe>(std::move(make), nullptr));
+}
+
+Tensor Tensor::defer_parts(
+    DType dtype, Shape shape,
+    std::function<std::shared_ptr<const void>(std::size_t, std::size_t)> make) {
+  const std::size_t bytes = dtype_size(dtype) * static_cast<std::size_t>(shape.elements());
+  auto whole = [make, bytes] { return make(0, bytes); };
+  return Deferred::tensor(dtype, std::move(shape),
+                          std::make_shared<Deferred::Recipe>(std::move(whole), std::move(make)));
+}
+
+Tensor Tensor::rows(std::int64_t first, std::int64_t count) const {
+  Shape shape = shape_;
+  shape[0] = count;
+  const std::size_t row =
+      dtype_size(dtype_) * static_cast<std::size_t>(shape_.elements(1, shape_.rank()));
+  const std::size_t offset = static_cast<std::size_t>(first) * row;
+  if (is_deferred() && Deferred::of(*this).recipe()->part) {
+    return defer_parts(
+        dtype_, std::move(shape),
+        [whole = Deferred::of(*this).recipe(), offset](std::size_t at, std::size_t bytes) {
+          return whole->part(offset + at, bytes);
+        });
+  }
+  return share(dtype_, std::move(shape), static_cast<const std::byte*>(data()) + offset, owner_);
 }
 
 Tensor Tensor::unread() const {
-  if (!is_deferred()) return *this;
-  return share(dtype_, shape_, nullptr, std::make_shared<Deferred>(Deferred::of(*this).recipe()));
+  return is_deferred() ? Deferred::tensor(dtype_, shape_, Deferred::of(*this).recipe()) : *this;
 }
 
 const void* Tensor::deferred_data() const { return Deferred::of(*this).data(); }

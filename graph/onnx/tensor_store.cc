@@ -203,9 +203,11 @@ Result<Tensor> TensorStore::from_payload(DType dtype, const Shape& shape,
   constexpr std::size_t kSmall = 4096;
   if (payload.file != nullptr && bytes > kSmall && dtype != DType::kBool) {
     const auto read = aligned ? bytes_in_file : bytes_from_file;
-    return Tensor::defer(dtype, shape, [read, file = payload.file, offset = payload.offset, bytes] {
-      return read(file, offset, bytes);
-    });
+    return Tensor::defer_parts(
+        dtype, shape,
+        [read, file = payload.file, offset = payload.offset](std::size_t at, std::size_t count) {
+          return read(file, offset + at, count);
+        });
   }
   MINI_TRY_ASSIGN(Tensor tensor, Tensor::allocate(dtype, shape));
   auto* to = static_cast<std::byte*>(tensor.mutable_data());

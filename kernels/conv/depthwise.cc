@@ -84,6 +84,7 @@ class DepthwiseConv final : public ConvAlgorithm {
     r.dilation_w = static_cast<int>(s_.dilation_w);
     r.pad_top = static_cast<int>(s_.pad_top);
     r.pad_left = static_cast<int>(s_.pad_left);
+    r.inwards = args.threads > 1;
     r.epilogue = make_epilogue(args, block * lanes_);
     kernel_(r);
   }

@@ -179,11 +179,14 @@ void run_rows(const DepthwiseRows& r) {
   at.bias = load(constants.bias);
   at.slope = load(constants.slopes);
   const Runs runs(r.ow, kMostPixels);
-  const int end = r.first_row + r.rows;
-  int oy = r.first_row;
-  for (; oy + kRows <= end; oy += kRows) run_row<Taps, kRows>(r, runs, oy, at);
-  if constexpr (kRows > 1) {
-    for (; oy < end; ++oy) run_row<Taps, 1>(r, runs, oy, at);
+  const int pieces = (r.rows + kRows - 1) / kRows;
+  for (int step = 0; step < pieces; ++step) {
+    const int row = piece_at(step, pieces, r.inwards) * kRows;
+    if (kRows == 1 || row + kRows <= r.rows) {
+      run_row<Taps, kRows>(r, runs, r.first_row + row, at);
+    } else {
+      run_row<Taps, 1>(r, runs, r.first_row + row, at);
+    }
   }
 }
 

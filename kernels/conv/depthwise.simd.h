@@ -15,6 +15,7 @@ struct DepthwiseRows {
   int first_row, rows;    // output rows to compute
   int ih, iw, ow, kh, kw;
   int stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
+  bool inwards;           // see piece_order.h
   ConvEpilogue epilogue;  // bias and slopes of this block
 };
 

@@ -148,7 +148,7 @@ void run_rows(const DirectBlock& b, Panel& panel, int first_row) {
   at.output += first_row * b.output_row;
   if (at.residual != nullptr) at.residual += first_row * b.output_row;
   const std::ptrdiff_t depth = std::ptrdiff_t{at.channels} * b.tap_count;
-  Runs(b.width, kMost).for_each([&](int x, int count) {
+  const auto run_tile = [&](int x, int count) {
     TilePlace place = at;
     place.source += x * kStep;
     place.output += x * b.output_step;
@@ -156,7 +156,8 @@ void run_rows(const DirectBlock& b, Panel& panel, int first_row) {
     place.ahead =
         WeightsAhead::of_tile<kBlocks * kLanes>(panel.next, depth, panel.tiles, panel.done++);
     kTiles.fn[count](b, place);
-  });
+  };
+  Runs(b.width, kMost).for_each(run_tile, b.inwards && b.rows == 1);
 }
 
 // Narrow maps take two rows at a time.
@@ -165,8 +166,15 @@ void run_chunk(const DirectBlock& b, Panel& panel) {
   const int pairs = b.width <= kTilePixels / 2 ? b.rows / 2 : 0;
   panel.tiles = pairs + (b.rows - 2 * pairs) * Runs(b.width, kTilePixels).count;
   panel.done = 0;
-  for (int i = 0; i < pairs; ++i) run_rows<kStep, 2, kBlocks, kHalf>(b, panel, 2 * i);
-  for (int row = 2 * pairs; row < b.rows; ++row) run_rows<kStep, 1, kBlocks, kHalf>(b, panel, row);
+  const int pieces = b.rows - pairs;
+  for (int step = 0; step < pieces; ++step) {
+    const int i = piece_at(step, pieces, b.inwards);
+    if (i < pairs) {
+      run_rows<kStep, 2, kBlocks, kHalf>(b, panel, 2 * i);
+    } else {
+      run_rows<kStep, 1, kBlocks, kHalf>(b, panel, pairs + i);
+    }
+  }
 }
 
 // All pixels meet one chunk of channels after the other, so that its weights stay in the L2 cache.

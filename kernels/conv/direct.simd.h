@@ -27,6 +27,7 @@ struct DirectBlock {
   float* output;
   std::ptrdiff_t output_plane, output_row;
   std::ptrdiff_t output_step;  // between neighbouring pixels; c but for transposed convolutions
+  bool inwards;                // see piece_order.h: rows, or the pixels of the only one
   ConvEpilogue epilogue;       // bias and slopes of the first output channel here
 };
 

@@ -105,6 +105,7 @@ class StemConv final : public ConvAlgorithm {
     b.output_plane = out_plane;
     b.output_row = s_.ow * lanes_;
     b.output_step = lanes_;
+    b.inwards = args.threads > 1;
     b.epilogue = make_epilogue(args, first_oc);
     kernel_(b);
   }

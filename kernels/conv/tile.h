@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "kernels/conv/epilogue.h"
+#include "kernels/conv/piece_order.h"
 #include "kernels/simd/activate.simd.h"
 #include "kernels/simd/vec.h"
 #include "kernels/simd/weights_ahead.h"
@@ -152,13 +153,12 @@ struct Runs {
   int count, least, longer;
   MINI_INLINE Runs(int width, int most)
       : count((width + most - 1) / most), least(width / count), longer(width % count) {}
-  // body(first, pixels)
+  // body(first, pixels); inwards: see piece_order.h.
   template <class Body>
-  MINI_INLINE void for_each(Body&& body) const {
-    for (int i = 0, x = 0; i < count; ++i) {
-      const int pixels = least + (i < longer ? 1 : 0);
-      body(x, pixels);
-      x += pixels;
+  MINI_INLINE void for_each(Body&& body, bool inwards = false) const {
+    for (int step = 0; step < count; ++step) {
+      const int i = piece_at(step, count, inwards);
+      body(i * least + (i < longer ? i : longer), least + (i < longer ? 1 : 0));
     }
   }
 };

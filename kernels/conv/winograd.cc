@@ -206,9 +206,9 @@ class WinogradConv final : public ConvAlgorithm {
     p.blocks = blocks_;
     p.group = group_;
     if (threads > 1 && p.blocks < 4 * threads) {
-      p.blocks = ceil_div(p.blocks, threads) * threads;
-      p.shared = tiles_ < p.blocks * kLeastTiles;
-      if (p.shared) p.blocks = 1;
+      const std::int64_t most = tiles_ / kLeastTiles / threads * threads;
+      p.shared = most == 0;
+      p.blocks = p.shared ? 1 : std::min(ceil_div(p.blocks, threads) * threads, most);
     }
     p.block_tiles = ceil_div(tiles_, p.blocks);
     p.blocks = ceil_div(tiles_, p.block_tiles);

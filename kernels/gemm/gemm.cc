@@ -224,8 +224,9 @@ void choose_blocks(GemmPlan& plan) {
 
 // A whole operand, a group of panels at a time.
 void pack_all(const simd::PackJob& whole, Isa isa, int threads) {
-  constexpr std::int64_t kGroup = 8;  // panels; the lines written at once stay in the L1 cache
-  const std::int64_t group = kGroup * whole.width;
+  constexpr std::int64_t kMost = 8;  // panels; the lines written at once stay in the L1 cache
+  const std::int64_t panels = ceil_div(whole.count, whole.width);
+  const std::int64_t group = std::clamp<std::int64_t>(panels / threads, 1, kMost) * whole.width;
   const auto pack = simd::pack_panels.get(isa);
   parallel_for(threads, ceil_div(whole.count, group), static_cast<double>(group * whole.kc),
                [&](Range groups, int) {

@@ -95,6 +95,21 @@ struct PackedStack {
   std::vector<std::int64_t> offsets;           // into the buffer, for each product
 };
 
+// B as pack_b() has it, of weights [n, k]: some of its columns, which are rows of the weights, are
+// read, packed, and let go before the next, so that large weights are never in memory twice.
+void pack_transposed_b(const Tensor& weights, const Product& p, const PrepareContext& c,
+                       float* packed) {
+  constexpr std::int64_t kPart = (4 << 20) / sizeof(float);
+  const std::int64_t panel = gemm_tile(c.isa()).nr;
+  const std::int64_t panels = std::max<std::int64_t>(kPart / (panel * p.k), c.threads());
+  for (std::int64_t first = 0; first < p.n; first += panels * panel) {
+    const std::int64_t columns = std::min(panels * panel, p.n - first);
+    const Tensor part = weights.rows(first, columns);
+    pack_b({.data = part.data<float>(), .row_stride = 1, .column_stride = p.k}, p.k, columns,
+           packed + first * p.k, c.isa(), c.threads());
+  }
+}
+
 // The matrices of a stack that lies densely, in the order of their offsets.
 PackedStack pack_stack(const PrepareContext& c, std::size_t input, const Product& p,
                        const MatrixStack& stack, bool is_left) {
@@ -112,7 +127,13 @@ PackedStack pack_stack(const PrepareContext& c, std::size_t input, const Product
   const std::string key =
       cat(is_left ? "gemm_a/" : "gemm_b/", isa_name(c.isa()), "/", stack.rows, "x", stack.columns,
           "/", stack.row_stride, "/", stack.column_stride, "/", is_left ? p.m : 0);
+  const bool transposed_b =
+      !is_left && stack.matrices == 1 && stack.row_stride == 1 && stack.column_stride == p.k;
   packed.buffer = c.packed(input, key, *bytes, [&](std::byte* out) {
+    if (transposed_b) {
+      const Tensor weights = c.constant(input)->reshaped(Shape{p.n, p.k});
+      return pack_transposed_b(weights, p, c, reinterpret_cast<float*>(out));
+    }
     const float* data = c.constant(input)->data<float>();
     for (std::int64_t i = 0; i < stack.matrices; ++i) {
       const GemmInput matrix{.data = data + i * size,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/conv/conv_algorithm.h"
+#include "kernels/conv/piece_order.h"
 #include "kernels/gemm/gemm.h"
 #include "tests/conv_kernels/conv_reference.h"
 
@@ -119,8 +120,8 @@ TEST_P(Splits, KeepThreadsBusyInNetworks) {
   for (const Network& network : networks()) {
     for (const auto& limit : limits) {
       EXPECT_LT(load_of(network, GetParam(), limit.threads), limit.most)
-          << network.name << ", " << limit.threads << " threads, units of each layer:"
-          << units_of(network, GetParam(), limit.threads);
+          << network.name << ", " << limit.threads
+          << " threads, units of each layer:" << units_of(network, GetParam(), limit.threads);
     }
   }
 }
@@ -168,6 +169,21 @@ TEST_P(Splits, OfMatrixProductsAreEven) {
 
 INSTANTIATE_TEST_SUITE_P(, Splits, ::testing::ValuesIn(conv_test::supported_isas()),
                          [](const auto& isa) { return std::string(isa_name(isa.param)); });
+
+TEST(PieceOrder, takes_each_piece_once_and_ends_in_the_middle) {
+  for (int count = 1; count < 20; ++count) {
+    std::vector<int> forwards, inwards;
+    for (int step = 0; step < count; ++step) {
+      forwards.push_back(piece_at(step, count, false));
+      inwards.push_back(piece_at(step, count, true));
+    }
+    EXPECT_TRUE(std::is_sorted(forwards.begin(), forwards.end()));
+    EXPECT_EQ(inwards.front(), 0);
+    EXPECT_EQ(inwards.back(), count == 1 ? 0 : (count + 1) / 2);
+    std::sort(inwards.begin(), inwards.end());
+    EXPECT_EQ(inwards, forwards);
+  }
+}
 
 }  // namespace
 }  // namespace mini_infer

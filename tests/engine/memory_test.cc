@@ -2,6 +2,7 @@
 #include <mini_infer/session.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -119,6 +120,35 @@ TEST_P(Memory, weights_are_held_once) {
   EXPECT_LE(peak, file_bytes() + plan->weight_bytes + 64 * kMiB);
   // Neither the file's pages nor copies of them stay beside the packed weights.
   EXPECT_LE(after, plan->weight_bytes + 48 * kMiB);
+}
+
+// Weights [n, k] are read and packed in parts, so that not even while a plan is made they are in
+// memory twice.
+TEST_P(Memory, transposed_weights_are_packed_in_parts) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer needs memory of its own";
+  constexpr int kInputs = 4096, kOutputs = 8192;
+  pb::ModelProto model = make_model();
+  set_type(model.mutable_graph()->mutable_input(0), "x", kFloat, {1, kInputs});
+  add_weights(model, "w", {kOutputs, kInputs});
+  pb::NodeProto gemm = make_node("Gemm", {"x", "w"}, {"y"});
+  add_attribute(gemm, "transB", pb::AttributeProto::INT)->set_i(1);
+  *model.mutable_graph()->add_node() = gemm;
+  std::ofstream file(path("model.onnx"), std::ios::binary);
+  ASSERT_TRUE(model.SerializeToOstream(&file));
+  file.close();
+  const std::size_t before = memory("VmRSS");
+  if (!reset_peak()) GTEST_SKIP() << "/proc/self/clear_refs cannot be written";
+  const auto session = Session::load(path("model.onnx"));
+  ASSERT_TRUE(session.ok()) << session.status().message();
+  Tensor x(DType::kFloat32, {1, kInputs});
+  std::fill_n(x.mutable_data<float>(), kInputs, 1.f);
+  const auto outputs = session->run({{"x", x}});
+  ASSERT_TRUE(outputs.ok()) << outputs.status().message();
+  for (const float y : outputs->at("y").values<float>()) {
+    ASSERT_NEAR(y, kInputs * 4.8828125e-4, 1e-3);
+  }
+  const std::size_t weights = std::size_t{kInputs} * kOutputs * sizeof(float);
+  EXPECT_LE(memory("VmHWM") - before, weights + 48 * kMiB);
 }
 
 INSTANTIATE_TEST_SUITE_P(Weights, Memory, testing::Bool());

@@ -1,6 +1,7 @@
 #include "graph/ir/memory.h"
 
 #include <gtest/gtest.h>
+#include <mini_infer/tensor.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <limits>
 #include <new>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace mini_infer {
@@ -100,6 +102,30 @@ TEST(Memory, BlocksOutliveTheirPool) {
   pool.reset();
   std::memset(block.get(), 1, 1000);
   block.reset();
+}
+
+TEST(Memory, RowsOfDeferredTensorsAreReadAlone) {
+  const float values[] = {0, 1, 2, 3, 4, 5, 6, 7};
+  std::vector<std::pair<std::size_t, std::size_t>> asked;
+  const Tensor whole =
+      Tensor::defer_parts(DType::kFloat32, {4, 2}, [&](std::size_t offset, std::size_t bytes) {
+        asked.emplace_back(offset, bytes);
+        return std::shared_ptr<const void>(reinterpret_cast<const std::byte*>(values) + offset,
+                                           [](const void*) {});
+      });
+  const Tensor middle = whole.rows(1, 2);
+  EXPECT_TRUE(asked.empty());
+  EXPECT_EQ(middle.shape(), (Shape{2, 2}));
+  EXPECT_EQ(middle.data<float>()[0], 2);
+  EXPECT_EQ(middle.rows(1, 1).data<float>()[1], 5);
+  EXPECT_EQ(whole.data<float>()[7], 7);
+  const std::vector<std::pair<std::size_t, std::size_t>> expected = {{8, 16}, {16, 8}, {0, 32}};
+  EXPECT_EQ(asked, expected);
+  // Where bytes are there, or come as a whole, rows share them.
+  const Tensor plain = Tensor::from<float>({2, 2}, {1, 2, 3, 4});
+  EXPECT_EQ(plain.rows(1, 1).data<float>(), plain.data<float>() + 2);
+  const Tensor made = Tensor::defer(DType::kFloat32, {2, 2}, [&] { return plain.owner(); });
+  EXPECT_EQ(made.rows(1, 1).data<float>()[0], 3);
 }
 
 TEST(Memory, ThreadsShareAPool) {

@@ -137,6 +137,10 @@ class Tensor {
   // Bytes that `make` makes when they are first read, and that are let go with the last copy of the
   // tensor. For weights that can be had again from their file: see unread().
   static Tensor defer(DType dtype, Shape shape, std::function<std::shared_ptr<const void>()> make);
+  // The same where `make(offset, bytes)` makes any part of the bytes: rows() then reads no others.
+  static Tensor defer_parts(
+      DType dtype, Shape shape,
+      std::function<std::shared_ptr<const void>(std::size_t offset, std::size_t bytes)> make);
   // A copy of `values`, which must have shape.elements() elements.
   template <class T>
   static Tensor from(Shape shape, std::span<const T> values);
@@ -179,6 +183,9 @@ class Tensor {
 
   // The same bytes under another shape with equally many elements.
   Tensor reshaped(Shape shape) const;
+  // Rows first .. first + count - 1 along axis 0, which must exist. Of deferred bytes that can be
+  // made in parts: deferred, with bytes of their own; otherwise the same bytes.
+  Tensor rows(std::int64_t first, std::int64_t count) const;
   // An owned copy.
   Tensor clone() const;
   // Of deferred bytes: the same tensor, whose bytes will be made anew when they are read. Otherwise

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernels/reduce/softmax.simd.h"
+#include "kernels/thread_scratch.h"
 
 namespace mini_infer {
 namespace {
@@ -57,7 +58,8 @@ AttentionPlan::AttentionPlan(const AttentionProblem& problem, int threads, Isa i
 
 std::size_t AttentionPlan::scratch_bytes() const {
   const std::int64_t packed = p_.batches * p_.kv_heads * (packed_keys_ + packed_values_);
-  return static_cast<std::size_t>(packed + slot_floats_ * threads_) * sizeof(float);
+  return static_cast<std::size_t>(packed + scratch_of_threads(slot_floats_, threads_)) *
+         sizeof(float);
 }
 
 double AttentionPlan::flop() const {
@@ -172,7 +174,7 @@ void AttentionPlan::run(const KernelContext& k, const AttentionData& data,
     for (std::int64_t i = range.begin; i < range.end; ++i) {
       const std::int64_t head = i / blocks();
       run_block(data, head / p_.heads, head % p_.heads, i % blocks() * block_, packed,
-                slots + thread * slot_floats_);
+                slots + scratch_offset(slot_floats_, thread));
     }
   });
 }

@@ -20,6 +20,7 @@
 #include "kernels/conv/expanded_conv.h"
 #include "kernels/conv/source_window.h"
 #include "kernels/kernel_context.h"
+#include "kernels/thread_scratch.h"
 
 namespace mini_infer {
 namespace {
@@ -99,7 +100,7 @@ class DirectConv final : public ConvAlgorithm {
   }
 
   std::size_t scratch_bytes(int threads) const noexcept override {
-    return static_cast<std::size_t>(threads) * window_floats() * sizeof(float);
+    return static_cast<std::size_t>(scratch_of_threads(window_floats(), threads)) * sizeof(float);
   }
 
   ConvSplit split(int threads) const noexcept override {
@@ -112,8 +113,8 @@ class DirectConv final : public ConvAlgorithm {
     const std::int64_t row_blocks = shares.blocks / parts(), chunks = shares.chunks;
     const double work = conv_work(s_) / static_cast<double>(shares.units());
     parallel_for(args.threads, shares.units(), work, [&](Range units, int thread) {
-      float* const window = reinterpret_cast<float*>(args.scratch) +
-                            static_cast<std::size_t>(thread) * window_floats();
+      float* const window =
+          reinterpret_cast<float*>(args.scratch) + scratch_offset(window_floats(), thread);
       std::int64_t copied = -1;
       for (std::int64_t u = units.begin; u < units.end; ++u) {
         const std::int64_t block = u / chunks;
@@ -204,10 +205,7 @@ class DirectConv final : public ConvAlgorithm {
     return ceil_div(ic_blocks_, ceil_div(bytes, l2_cache_bytes() / 6)) * lanes_;
   }
 
-  std::size_t window_floats() const {
-    if (in_place_) return 0;
-    return static_cast<std::size_t>(ic_blocks_ * source_plane());
-  }
+  std::int64_t window_floats() const { return in_place_ ? 0 : ic_blocks_ * source_plane(); }
 
   // floats between blocks of input channels in what the kernel reads.
   std::ptrdiff_t source_plane() const {

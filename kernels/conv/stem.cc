@@ -9,6 +9,7 @@
 #include "kernels/conv/direct.simd.h"
 #include "kernels/conv/source_window.h"
 #include "kernels/kernel_context.h"
+#include "kernels/thread_scratch.h"
 
 namespace mini_infer {
 namespace {
@@ -46,7 +47,7 @@ class StemConv final : public ConvAlgorithm {
     pack_panels(weight, s_.oc, 1, tap_count(), lanes_, kPanelBlocks, packed, 1);
   }
   std::size_t scratch_bytes(int threads) const noexcept override {
-    return static_cast<std::size_t>(threads) * window_floats() * sizeof(float);
+    return static_cast<std::size_t>(scratch_of_threads(window_floats(), threads)) * sizeof(float);
   }
 
   ConvSplit split(int threads) const noexcept override {
@@ -58,8 +59,8 @@ class StemConv final : public ConvAlgorithm {
     const std::int64_t row_blocks = shares.blocks / s_.n, chunks = shares.chunks;
     const double work = conv_work(s_) / static_cast<double>(shares.units());
     parallel_for(args.threads, shares.units(), work, [&](Range units, int thread) {
-      float* const window = reinterpret_cast<float*>(args.scratch) +
-                            static_cast<std::size_t>(thread) * window_floats();
+      float* const window =
+          reinterpret_cast<float*>(args.scratch) + scratch_offset(window_floats(), thread);
       std::int64_t copied = -1;
       for (std::int64_t u = units.begin; u < units.end; ++u) {
         const std::int64_t block = u / chunks, image = block / row_blocks;
@@ -78,9 +79,7 @@ class StemConv final : public ConvAlgorithm {
   std::int64_t panels() const { return ceil_div(s_.oc, kPanelBlocks * lanes_); }
   std::int64_t tap_count() const { return s_.ic * s_.kh * s_.kw; }
   // A whole number of cache lines for each thread.
-  std::size_t window_floats() const {
-    return static_cast<std::size_t>(ceil_div(s_.ic * window_.plane(), 16) * 16);
-  }
+  std::int64_t window_floats() const { return ceil_div(s_.ic * window_.plane(), 16) * 16; }
 
   void run_unit(const ConvArgs& args, std::int64_t image, Span rows, Span panels,
                 const float* window) const {

@@ -17,6 +17,7 @@
 #include "kernels/conv/direct.simd.h"
 #include "kernels/conv/source_window.h"
 #include "kernels/kernel_context.h"
+#include "kernels/thread_scratch.h"
 
 namespace mini_infer {
 namespace {
@@ -113,7 +114,7 @@ class TransposedConv final : public ConvAlgorithm {
   }
 
   std::size_t scratch_bytes(int threads) const noexcept override {
-    return static_cast<std::size_t>(threads) * window_floats() * sizeof(float);
+    return static_cast<std::size_t>(scratch_of_threads(window_floats(), threads)) * sizeof(float);
   }
 
   ConvSplit split(int threads) const noexcept override {
@@ -128,7 +129,7 @@ class TransposedConv final : public ConvAlgorithm {
     parallel_for(args.threads, shares.units(), work / static_cast<double>(shares.units()),
                  [&](Range units, int thread) {
                    float* const window = reinterpret_cast<float*>(args.scratch) +
-                                         static_cast<std::size_t>(thread) * window_floats();
+                                         scratch_offset(window_floats(), thread);
                    std::int64_t copied = -1;
                    for (std::int64_t u = units.begin; u < units.end; ++u) {
                      const std::int64_t block = u / chunks, group = block / row_blocks;
@@ -206,9 +207,7 @@ class TransposedConv final : public ConvAlgorithm {
   std::int64_t tap_floats(std::int64_t taps) const {
     return depthwise_ ? taps * lanes_ : packed_panel_floats(group_oc_, group_ic_, taps, lanes_);
   }
-  std::size_t window_floats() const {
-    return static_cast<std::size_t>(ic_blocks_ * window_.plane());
-  }
+  std::int64_t window_floats() const { return ceil_div(ic_blocks_ * window_.plane(), 16) * 16; }
 
   void copy_window(const float* input, const Unit& unit, float* window) const {
     const std::int64_t block = unit.image * ceil_div(s_.ic, lanes_) + unit.group * ic_blocks_;

@@ -21,6 +21,7 @@
 #include "kernels/conv/winograd.simd.h"
 #include "kernels/conv/winograd_points.h"
 #include "kernels/kernel_context.h"
+#include "kernels/thread_scratch.h"
 
 namespace mini_infer {
 namespace {
@@ -136,9 +137,7 @@ class WinogradConv final : public ConvAlgorithm {
 
   std::size_t scratch_bytes(int threads) const noexcept override {
     const Plan p = plan(threads);
-    const std::int64_t floats =
-        p.shared ? elements_ * p.v_element + threads * elements_ * p.products_element
-                 : threads * elements_ * (p.v_element + p.products_element);
+    const std::int64_t floats = shared_v(p) + scratch_of_threads(thread_floats(p), threads);
     return static_cast<std::size_t>(floats) * sizeof(float);
   }
 
@@ -163,6 +162,15 @@ class WinogradConv final : public ConvAlgorithm {
     std::int64_t group;                        // panels computed before their products are used
     std::int64_t v_element, products_element;  // floats between elements e
   };
+
+  // Scratch of all threads together: V that they share, and a gap.
+  std::int64_t shared_v(const Plan& p) const {
+    return p.shared ? elements_ * p.v_element + kScratchGap : 0;
+  }
+  // Scratch of one: products, and V if it has its own.
+  std::int64_t thread_floats(const Plan& p) const {
+    return elements_ * ((p.shared ? 0 : p.v_element) + p.products_element);
+  }
 
   // What moving data costs when blocks have `tiles` tiles and `panels` panels are computed before
   // their products are used, in bytes written past the L2 cache and read back.
@@ -238,8 +246,8 @@ class WinogradConv final : public ConvAlgorithm {
   void run_blocks(const ConvArgs& args, const Plan& p) const {
     const double work = conv_work(s_) / static_cast<double>(p.blocks);
     parallel_for(args.threads, p.blocks, work, [&](Range blocks, int thread) {
-      float* const v = reinterpret_cast<float*>(args.scratch) +
-                       thread * elements_ * (p.v_element + p.products_element);
+      float* const v =
+          reinterpret_cast<float*>(args.scratch) + scratch_offset(thread_floats(p), thread);
       float* const products = v + elements_ * p.v_element;
       for (std::int64_t b = blocks.begin; b < blocks.end; ++b) {
         const Span tiles = chunk_of(tiles_, b, p.blocks);
@@ -266,7 +274,7 @@ class WinogradConv final : public ConvAlgorithm {
       transform_input(args, p, tiles, blocks, v + tiles.first * lanes_);
     });
     for_units(panels(), conv_work(s_), [&](Span tiles, Span some, int thread) {
-      float* const products = v + elements_ * (p.v_element + thread * p.products_element);
+      float* const products = v + shared_v(p) + scratch_offset(thread_floats(p), thread);
       multiply(args, p, tiles, some, v + tiles.first * lanes_, products);
     });
   }

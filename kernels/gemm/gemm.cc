@@ -294,7 +294,7 @@ void gemm_batch_over(const GemmPlan& plan, Range depth,
   parallel_for(plan.threads, plan.tasks(), kParallelThreshold, [&](Range tasks, int thread) {
     for (std::int64_t task = tasks.begin; task < tasks.end; ++task) {
       run_task(plan, operands_of(task / per_matrix), task % per_matrix, depth,
-               scratch + thread * plan.scratch_floats);
+               scratch + scratch_offset(plan.scratch_floats, thread));
     }
   });
 }

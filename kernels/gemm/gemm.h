@@ -22,6 +22,7 @@
 #include "kernels/activation.h"
 #include "kernels/kernel_context.h"
 #include "kernels/simd/isa.h"
+#include "kernels/thread_scratch.h"
 
 namespace mini_infer {
 
@@ -107,8 +108,7 @@ struct GemmPlan {
 
   std::int64_t tasks() const { return shape.batch * row_tasks * column_tasks; }
   std::size_t scratch_bytes() const {
-    return static_cast<std::size_t>(threads) * static_cast<std::size_t>(scratch_floats) *
-           sizeof(float);
+    return static_cast<std::size_t>(scratch_of_threads(scratch_floats, threads)) * sizeof(float);
   }
 };
 GemmPlan plan_gemm(const GemmShape& shape, int threads, Isa isa = best_isa()) noexcept;

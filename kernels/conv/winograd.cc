@@ -8,7 +8,8 @@
 //       y = activation(A' M A + bias + residual)
 //
 // Many tiles: threads take blocks. Few tiles: all are one block, threads share V; they take its
-// channel blocks and then panels, and where these are few, some of the tiles only.
+// channel blocks and then panels, and where these are few, some of the tiles only. Two threads
+// rather transform the input twice: V is several times what it is made of, and comes from afar.
 //
 // Lavin and Gray, arXiv 1509.09308; points: Barabasz et al., arXiv 1803.10986.
 #include <algorithm>
@@ -143,7 +144,7 @@ class WinogradConv final : public ConvAlgorithm {
 
   ConvSplit split(int threads) const noexcept override {
     const Plan p = plan(threads);
-    return p.shared ? shared_split(panels(), threads) : ConvSplit{p.blocks, 1};
+    return p.shared ? shared_split(panels(), threads) : ConvSplit{p.blocks, p.chunks};
   }
 
   void run(const ConvArgs& args) const noexcept override {
@@ -158,7 +159,7 @@ class WinogradConv final : public ConvAlgorithm {
  private:
   struct Plan {
     bool shared;
-    std::int64_t block_tiles, blocks;
+    std::int64_t block_tiles, blocks, chunks;  // chunks of panels: units of a block
     std::int64_t group;                        // panels computed before their products are used
     std::int64_t v_element, products_element;  // floats between elements e
   };
@@ -212,11 +213,19 @@ class WinogradConv final : public ConvAlgorithm {
   Plan plan(int threads) const {
     Plan p{};
     p.blocks = blocks_;
+    p.chunks = 1;
     p.group = group_;
     if (threads > 1 && p.blocks < 4 * threads) {
       const std::int64_t most = tiles_ / kLeastTiles / threads * threads;
-      p.shared = most == 0;
-      p.blocks = p.shared ? 1 : std::min(ceil_div(p.blocks, threads) * threads, most);
+      p.blocks = std::min(ceil_div(p.blocks, threads) * threads, most);
+      if (most == 0 && threads == 2) {
+        const ConvSplit units = shared_split(panels(), threads);
+        p.blocks = units.blocks;
+        p.chunks = units.chunks;
+      } else if (most == 0) {
+        p.shared = true;
+        p.blocks = 1;
+      }
     }
     p.block_tiles = ceil_div(tiles_, p.blocks);
     p.blocks = ceil_div(tiles_, p.block_tiles);
@@ -244,15 +253,18 @@ class WinogradConv final : public ConvAlgorithm {
   }
 
   void run_blocks(const ConvArgs& args, const Plan& p) const {
-    const double work = conv_work(s_) / static_cast<double>(p.blocks);
-    parallel_for(args.threads, p.blocks, work, [&](Range blocks, int thread) {
+    const double work = conv_work(s_) / static_cast<double>(p.blocks * p.chunks);
+    parallel_for(args.threads, p.blocks * p.chunks, work, [&](Range units, int thread) {
       float* const v =
           reinterpret_cast<float*>(args.scratch) + scratch_offset(thread_floats(p), thread);
       float* const products = v + elements_ * p.v_element;
-      for (std::int64_t b = blocks.begin; b < blocks.end; ++b) {
-        const Span tiles = chunk_of(tiles_, b, p.blocks);
-        transform_input(args, p, tiles, {0, ic_blocks_}, v);
-        multiply(args, p, tiles, {0, panels()}, v, products);
+      std::int64_t transformed = -1;
+      for (std::int64_t u = units.begin; u < units.end; ++u) {
+        const std::int64_t block = u / p.chunks;
+        const Span tiles = chunk_of(tiles_, block, p.blocks);
+        if (transformed != block) transform_input(args, p, tiles, {0, ic_blocks_}, v);
+        transformed = block;
+        multiply(args, p, tiles, chunk_of(panels(), u % p.chunks, p.chunks), v, products);
       }
     });
   }

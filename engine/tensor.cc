@@ -220,8 +220,9 @@ class Tensor::Deferred {
 };
 
 Tensor Tensor::defer(DType dtype, Shape shape, std::function<std::shared_ptr<const void>()> make) {
-  return Deferred::tensor(dtype, std::move(shape),
-                          std::make_shared<Deferred::Recipe>(std::move(make), nullptr));
+  return Deferred::tensor(
+      dtype, std::move(shape),
+      std::make_shared<Deferred::Recipe>(Deferred::Recipe{std::move(make), nullptr}));
 }
 
 Tensor Tensor::defer_parts(
@@ -229,8 +230,9 @@ Tensor Tensor::defer_parts(
     std::function<std::shared_ptr<const void>(std::size_t, std::size_t)> make) {
   const std::size_t bytes = dtype_size(dtype) * static_cast<std::size_t>(shape.elements());
   auto whole = [make, bytes] { return make(0, bytes); };
-  return Deferred::tensor(dtype, std::move(shape),
-                          std::make_shared<Deferred::Recipe>(std::move(whole), std::move(make)));
+  return Deferred::tensor(
+      dtype, std::move(shape),
+      std::make_shared<Deferred::Recipe>(Deferred::Recipe{std::move(whole), std::move(make)}));
 }
 
 Tensor Tensor::rows(std::int64_t first, std::int64_t count) const {

@@ -13,6 +13,13 @@ namespace {
 constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kHugePage = 2 << 20;
 
+// Whether somebody watches the ends of blocks, so that each must be by itself.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kWatched = true;
+#else
+constexpr bool kWatched = false;
+#endif
+
 // Room for a vector that ends past the last byte, which also keeps the size above zero.
 std::size_t with_margin(std::size_t bytes) {
   if (bytes > SIZE_MAX - kHugePage - 2 * kAlignment) throw std::bad_alloc();
@@ -87,9 +94,7 @@ std::shared_ptr<void> allocate_zeros(std::size_t bytes) {
 }
 
 std::shared_ptr<void> BlockRegions::allocate(std::size_t bytes) {
-#if defined(__SANITIZE_ADDRESS__)
-  return allocate_zeros(bytes);  // a block of its own has ends that are watched
-#else
+  if (kWatched) return allocate_zeros(bytes);
   // Small models do with small pages; what a large region does not use is never touched.
   constexpr std::size_t kFirst = 512 << 10, kRegion = 32 << 20;
   const std::size_t size = with_margin(bytes);
@@ -106,7 +111,6 @@ std::shared_ptr<void> BlockRegions::allocate(std::size_t bytes) {
   return {data, [region = region_, size](void* p) {
             if (region.use_count() > 1) drop_pages(p, size);
           }};
-#endif
 }
 
 BlockPool::BlockPool(std::size_t most_idle, std::size_t most_bytes)

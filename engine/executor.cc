@@ -23,8 +23,7 @@ constexpr std::size_t kMostIdleStates = 8;
 Result<Tensor> allocate_from(BlockPool& pool, DType dtype, const Shape& shape) {
   constexpr std::size_t kLarge = 64 << 10;
   MINI_TRY_ASSIGN(const std::size_t bytes, checked_bytes(dtype, shape));
-  if (bytes < kLarge || dtype == DType::kString || dtype == kSequence)
-    return Tensor::allocate(dtype, shape);
+  if (bytes < kLarge || has_objects(dtype)) return Tensor::allocate(dtype, shape);
   try {
     std::shared_ptr<void> memory = pool.allocate(bytes);
     void* const data = memory.get();

@@ -47,9 +47,6 @@ const DTypeRow* find_row(DType dtype) {
   return nullptr;
 }
 
-// Elements that are objects: strings and sequences of tensors.
-bool has_objects(DType dtype) { return dtype == DType::kString || dtype == kSequence; }
-
 template <class T>
 std::shared_ptr<void> allocate_objects(std::int64_t count) {
   auto objects = std::make_shared<std::vector<T>>(std::max<std::int64_t>(count, 1));

@@ -11,14 +11,16 @@ namespace mini_infer {
 
 inline constexpr std::int64_t kScratchGap = 16 << 10;  // floats; less than 8 Ki is felt
 
-// What `threads` threads need that have `floats` floats each, a whole number of cache lines.
-constexpr std::int64_t scratch_of_threads(std::int64_t floats, int threads) {
-  return floats == 0 ? 0 : threads * floats + (threads - 1) * kScratchGap;
+// Where the scratch of thread `thread` begins, of threads with `floats` floats each: at a cache
+// line.
+constexpr std::int64_t scratch_offset(std::int64_t floats, int thread) {
+  constexpr std::int64_t kLine = 16;
+  return floats == 0 ? 0 : thread * ((floats + kLine - 1) / kLine * kLine + kScratchGap);
 }
 
-// Where that of thread `thread` begins.
-constexpr std::int64_t scratch_offset(std::int64_t floats, int thread) {
-  return floats == 0 ? 0 : thread * (floats + kScratchGap);
+// What `threads` such threads need.
+constexpr std::int64_t scratch_of_threads(std::int64_t floats, int threads) {
+  return scratch_offset(floats, threads - 1) + floats;
 }
 
 }  // namespace mini_infer

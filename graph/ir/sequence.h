@@ -11,4 +11,7 @@ namespace mini_infer {
 
 inline constexpr DType kSequence = static_cast<DType>(100);
 
+// Whether elements are objects: strings and sequences of tensors.
+inline bool has_objects(DType dtype) { return dtype == DType::kString || dtype == kSequence; }
+
 }  // namespace mini_infer

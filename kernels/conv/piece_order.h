@@ -9,8 +9,9 @@
 
 namespace mini_infer {
 
-// The piece of `count` that is taken at step `step`; 0 <= step < count.
-constexpr int piece_at(int step, int count, bool inwards) {
+// The piece of `count` that is taken at step `step`; 0 <= step < count. Always inline: a copy of it
+// from one instruction set must not serve another.
+[[gnu::always_inline]] constexpr int piece_at(int step, int count, bool inwards) {
   const int forwards = inwards ? (count + 1) / 2 : count;
   return step < forwards ? step : count - 1 - (step - forwards);
 }

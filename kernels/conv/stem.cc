@@ -78,8 +78,7 @@ class StemConv final : public ConvAlgorithm {
  private:
   std::int64_t panels() const { return ceil_div(s_.oc, kPanelBlocks * lanes_); }
   std::int64_t tap_count() const { return s_.ic * s_.kh * s_.kw; }
-  // A whole number of cache lines for each thread.
-  std::int64_t window_floats() const { return ceil_div(s_.ic * window_.plane(), 16) * 16; }
+  std::int64_t window_floats() const { return s_.ic * window_.plane(); }
 
   void run_unit(const ConvArgs& args, std::int64_t image, Span rows, Span panels,
                 const float* window) const {

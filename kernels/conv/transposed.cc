@@ -207,7 +207,7 @@ class TransposedConv final : public ConvAlgorithm {
   std::int64_t tap_floats(std::int64_t taps) const {
     return depthwise_ ? taps * lanes_ : packed_panel_floats(group_oc_, group_ic_, taps, lanes_);
   }
-  std::int64_t window_floats() const { return ceil_div(ic_blocks_ * window_.plane(), 16) * 16; }
+  std::int64_t window_floats() const { return ic_blocks_ * window_.plane(); }
 
   void copy_window(const float* input, const Unit& unit, float* window) const {
     const std::int64_t block = unit.image * ceil_div(s_.ic, lanes_) + unit.group * ic_blocks_;

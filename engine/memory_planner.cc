@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
-#include <optional>
 
 namespace mini_infer {
 namespace {
@@ -24,10 +23,9 @@ struct Storage {
 
 class MemoryPlanner {
  public:
-  MemoryPlanner(Plan& plan, const std::vector<std::size_t>& bytes, int threads)
+  MemoryPlanner(Plan& plan, const std::vector<std::size_t>& bytes)
       : plan_(plan),
         bytes_(bytes),
-        threads_(threads),
         storage_of_(plan.slots.size(), -1),
         offset_(plan.slots.size(), 0),
         last_use_(plan.slots.size(), -1) {}
@@ -189,7 +187,7 @@ class MemoryPlanner {
                         .first = static_cast<int>(s),
                         .last = static_cast<int>(s)});
     }
-    plan_.arena_bytes = place(blocks, block_of, first_scratch);
+    plan_.arena_bytes = place_blocks(blocks);
     describe_arena(blocks, block_of);
     for (std::size_t s = 0; s < plan_.steps.size(); ++s) {
       plan_.steps[s].scratch_offset = blocks[first_scratch + s].offset;
@@ -205,32 +203,6 @@ class MemoryPlanner {
       if (shared.kind == Kind::kArena)
         target.offset += blocks[static_cast<std::size_t>(block)].offset;
     }
-  }
-
-  // By groups if that is small.
-  std::size_t place(std::vector<MemoryBlock>& blocks, const std::vector<int>& block_of,
-                    std::size_t first_scratch) {
-    constexpr std::size_t kMostInGroups = 16 << 20;
-    if (threads_ > 1) {
-      set_groups(blocks, block_of, first_scratch);
-      if (const std::size_t arena = place_blocks(blocks); arena <= kMostInGroups) return arena;
-      for (MemoryBlock& block : blocks) block.group = 0;
-    }
-    return place_blocks(blocks);
-  }
-
-  // One for the maps of each extent, and one for scratch.
-  void set_groups(std::vector<MemoryBlock>& blocks, const std::vector<int>& block_of,
-                  std::size_t first_scratch) {
-    for (std::size_t v = 0; v < plan_.slots.size(); ++v) {
-      const std::optional<Shape>& shape = plan_.slots[v].shape;
-      const int block =
-          storage_of_[v] < 0 ? -1 : block_of[static_cast<std::size_t>(storage_of_[v])];
-      if (block < 0 || !shape || shape->rank() != 4) continue;
-      std::int64_t& group = blocks[static_cast<std::size_t>(block)].group;
-      group = std::max(group, shape->elements(2, 4));
-    }
-    for (std::size_t b = first_scratch; b < blocks.size(); ++b) blocks[b].group = -1;
   }
 
   void describe_arena(const std::vector<MemoryBlock>& blocks, const std::vector<int>& block_of) {
@@ -260,7 +232,6 @@ class MemoryPlanner {
 
   Plan& plan_;
   const std::vector<std::size_t>& bytes_;
-  const int threads_;
   std::vector<Storage> storages_;
   std::vector<int> storage_of_;      // by value, -1: none
   std::vector<std::size_t> offset_;  // by value, in its storage
@@ -279,11 +250,10 @@ std::size_t place_blocks(std::vector<MemoryBlock>& blocks) {
   for (const std::size_t i : order) {
     MemoryBlock& block = blocks[i];
     if (block.size == 0) continue;
-    // The lowest gap between blocks that it cannot share bytes with.
+    // The lowest gap between blocks that are alive at the same time.
     std::size_t at = 0;
     for (const MemoryBlock* other : placed) {
-      const bool apart = other->last < block.first || block.last < other->first;
-      if (apart && other->group == block.group) continue;
+      if (other->last < block.first || block.last < other->first) continue;
       if (other->offset >= at + block.size) break;
       at = std::max(at, other->offset + other->size);
     }
@@ -297,8 +267,8 @@ std::size_t place_blocks(std::vector<MemoryBlock>& blocks) {
   return arena;
 }
 
-void plan_memory(Plan& plan, const std::vector<std::size_t>& bytes, int threads) {
-  MemoryPlanner(plan, bytes, threads).run();
+void plan_memory(Plan& plan, const std::vector<std::size_t>& bytes) {
+  MemoryPlanner(plan, bytes).run();
 }
 
 }  // namespace mini_infer

@@ -9,17 +9,14 @@ namespace mini_infer {
 
 // Fills slots (kind, offset, index), steps' scratch offsets, outputs' in_place and arena_bytes.
 // Slots of kind kConstant, kInput and kHeap are given; `bytes[v]` is what value v takes in its
-// layout. With several `threads`, maps of different extents do not share bytes if that costs
-// little: each thread has other parts of them, and memory that changes hands moves from cache to
-// cache.
-void plan_memory(Plan& plan, const std::vector<std::size_t>& bytes, int threads = 1);
+// layout.
+void plan_memory(Plan& plan, const std::vector<std::size_t>& bytes);
 
 // Offsets for blocks of `size` bytes alive in steps [first, last], so that no two that are alive
-// together, or are of different groups, overlap. Returns the size of the arena.
+// together overlap. Returns the size of the arena.
 struct MemoryBlock {
   std::size_t size = 0;
   int first = 0, last = 0;
-  std::int64_t group = 0;
   std::size_t offset = 0;
 };
 std::size_t place_blocks(std::vector<MemoryBlock>& blocks);

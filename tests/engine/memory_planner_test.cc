@@ -45,28 +45,6 @@ TEST(PlaceBlocks, fills_gaps) {
   EXPECT_EQ(place_blocks(blocks), 190u);
 }
 
-TEST(PlaceBlocks, groups_share_nothing) {
-  std::mt19937 random(8);
-  std::vector<MemoryBlock> blocks;
-  for (int i = 0; i < 200; ++i) {
-    const int first = static_cast<int>(random() % 40);
-    blocks.push_back({.size = random() % 5000,
-                      .first = first,
-                      .last = first + static_cast<int>(random() % 10),
-                      .group = static_cast<std::int64_t>(random() % 3)});
-  }
-  const std::size_t arena = place_blocks(blocks);
-  for (std::size_t i = 0; i < blocks.size(); ++i) {
-    EXPECT_LE(blocks[i].offset + blocks[i].size, std::max(arena, blocks[i].size));
-    for (std::size_t j = 0; j < i; ++j) {
-      MemoryBlock other = blocks[j];
-      // As if it lived all the time.
-      if (other.group != blocks[i].group) other.first = 0, other.last = 100;
-      ASSERT_FALSE(overlap(blocks[i], other));
-    }
-  }
-}
-
 // A plan of a chain of steps, by hand: three values, in -> a -> b -> out.
 class PlanMemory : public testing::Test {
  protected:
@@ -90,30 +68,6 @@ TEST_F(PlanMemory, the_last_value_is_written_into_the_output) {
   EXPECT_EQ(plan_.slots[3].kind, Slot::Kind::kOutput);
   EXPECT_TRUE(plan_.outputs[0].in_place);
   EXPECT_EQ(plan_.arena_bytes, 2048u);
-}
-
-// in -> a -> b -> c -> d -> out, where a and c, b and d could share bytes.
-TEST(PlanMemoryOfThreads, maps_of_different_extents_have_bytes_of_their_own) {
-  Plan plan;
-  for (const std::int64_t extent : {8, 8, 8, 4, 8, 1})
-    plan.slots.push_back({.shape = Shape{1, 16, extent, extent}});
-  plan.slots[0].kind = Slot::Kind::kInput;
-  plan.inputs = {0};
-  for (ValueId v = 0; v < 5; ++v) plan.steps.push_back({.inputs = {v}, .outputs = {v + 1}});
-  plan.steps[2].kernel.scratch_bytes = 1024;
-  plan.outputs = {{.name = "out", .value = 5}};
-  const std::vector<std::size_t> bytes = {4096, 4096, 4096, 1024, 4096, 64};
-  Plan alone = plan, large = plan;
-  plan_memory(alone, bytes, 1);
-  EXPECT_EQ(alone.arena_bytes, 9216u);
-  plan_memory(plan, bytes, 2);
-  EXPECT_EQ(plan.arena_bytes, 8192u + 1024 + 1024);
-  EXPECT_EQ(plan.slots[4].offset, plan.slots[1].offset);
-  // What would be large stays shared.
-  std::vector<std::size_t> megabytes = bytes;
-  for (std::size_t& size : megabytes) size *= 4096;
-  plan_memory(large, megabytes, 2);
-  EXPECT_EQ(large.arena_bytes, std::size_t{9216} * 4096);
 }
 
 TEST_F(PlanMemory, an_input_is_never_overwritten) {

@@ -32,6 +32,7 @@ constexpr Algorithm kStem{"stem", stem_conv_declines, make_stem_conv, true};
 constexpr Algorithm kDepthwise{"depthwise", depthwise_conv_declines, make_depthwise_conv, false};
 constexpr Algorithm kWinograd4{"winograd4", winograd_conv_declines, make_winograd4_conv, false};
 constexpr Algorithm kWinograd2{"winograd2", winograd_conv_declines, make_winograd2_conv, false};
+constexpr Algorithm kStrassen{"strassen", strassen_conv_declines, make_strassen_conv, false};
 constexpr Algorithm kTransposed{"transposed", transposed_conv_declines, make_transposed_conv,
                                 false};
 
@@ -52,7 +53,7 @@ std::vector<Layer> layers() {
       {1024, 256, 14, 1}, {2048, 512, 7, 1}, {512, 2048, 7, 1}, {16, 96, 112, 1},
       {24, 144, 56, 1},   {144, 24, 56, 1},  {192, 32, 28, 1},  {320, 1280, 7, 1}};
   for (const auto& [ic, oc, size, stride] : pointwise)
-    all.push_back({ic, oc, size, 1, stride, {kDirect}});
+    all.push_back({ic, oc, size, 1, stride, {kDirect, kStrassen}});
   const std::int64_t square[][3] = {
       {64, 64, 56},   {128, 128, 28}, {256, 256, 14}, {512, 512, 7}, {64, 64, 224}, {128, 128, 112},
       {256, 256, 56}, {512, 512, 28}, {512, 512, 14}, {32, 32, 112}, {16, 16, 112}, {16, 16, 14},

@@ -51,9 +51,10 @@ PreparedKernel prepare_flat(const PrepareContext& c, const ConvTask& task) {
 }
 
 // The transform of the weights costs too much to be done at each run.
-const char* winograd_declines(const ConvTask& task) {
+template <auto kDeclines>
+const char* constant_declines(const ConvTask& task) {
   if (!task.constant_weights) return "the weights are not constant";
-  return flat_declines<winograd_conv_declines>(task);
+  return flat_declines<kDeclines>(task);
 }
 
 const char* rows_decline(const ConvTask& task) {
@@ -68,12 +69,17 @@ constexpr Algorithm kAlgorithms[] = {
     {"depthwise", "one filter for each channel", kBlocked, kBlocked,
      flat_declines<depthwise_conv_declines>, flat_cost<depthwise_conv_cost>,
      prepare_flat<make_depthwise_conv>},
-    {"winograd4x3", "3x3, a large map", kBlocked, kBlocked, winograd_declines,
+    {"winograd4x3", "3x3, a large map", kBlocked, kBlocked,
+     constant_declines<winograd_conv_declines>,
      [](const ConvTask& t) { return winograd_conv_cost(*t.flat, 4, t.isa); },
      prepare_flat<make_winograd4_conv>},
-    {"winograd2x3", "3x3, a small map", kBlocked, kBlocked, winograd_declines,
+    {"winograd2x3", "3x3, a small map", kBlocked, kBlocked,
+     constant_declines<winograd_conv_declines>,
      [](const ConvTask& t) { return winograd_conv_cost(*t.flat, 2, t.isa); },
      prepare_flat<make_winograd2_conv>},
+    {"strassen", "1x1, many channels", kBlocked, kBlocked,
+     constant_declines<strassen_conv_declines>, flat_cost<strassen_conv_cost>,
+     prepare_flat<make_strassen_conv>},
     {"direct", "any kernel", kBlocked, kBlocked, flat_declines<direct_conv_declines>,
      flat_cost<direct_conv_cost>, prepare_flat<make_direct_conv>},
     {"expanded", "narrow groups merged", kBlocked, kBlocked, flat_declines<expanded_conv_declines>,

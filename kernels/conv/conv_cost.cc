@@ -27,6 +27,15 @@ double weight_cost(double floats, Isa isa) {
          (0.1 * std::min(bytes, kFewBytes) + 0.3 * std::max(bytes - kFewBytes, 0.0));
 }
 
+// What the busier of two threads would do where they can share panels of channels only, 1 for half.
+double strassen_load(const ConvShape& s, int lanes) {
+  constexpr std::int64_t kPanelBlocks = 2;
+  if (s.n * strassen_groups(s.oh * s.ow) > 1) return 1;
+  const std::int64_t blocks = s.oc / 2 / lanes, panels = ceil_div(blocks, kPanelBlocks);
+  return static_cast<double>(std::min(ceil_div(panels, 2) * kPanelBlocks, blocks)) * 2 /
+         static_cast<double>(blocks);
+}
+
 double padded_channels(std::int64_t channels, int lanes) {
   return static_cast<double>(ceil_div(channels, lanes) * lanes);
 }
@@ -48,6 +57,20 @@ double direct_conv_cost(const ConvShape& s, Isa isa) {
   const double weights = oc * static_cast<double>(ceil_div(s.ic, s.groups) * s.kh * s.kw);
   return weights * static_cast<double>(s.n * s.oh * s.ow) * tile_loss(width, lanes) +
          weight_cost(weights, isa);
+}
+
+double strassen_conv_cost(const ConvShape& s, Isa isa) {
+  // The sums of an input, which may come from the L2 cache or from further away, and the parts of
+  // an output: mostly stores, in multiply-adds. Weights are fetched ahead where enough pixels meet
+  // each of them.
+  constexpr double kNearInput = 8, kFarInput = 11, kOutput = 5, kFarWeight = 12;
+  const auto ic = static_cast<double>(s.ic), oc = static_cast<double>(s.oc);
+  const double pixels = static_cast<double>(s.n * s.oh * s.ow);
+  const double input_bytes = ic * static_cast<double>(s.oh * s.ow) * sizeof(float);
+  const double input = input_bytes > static_cast<double>(l2_cache_bytes()) ? kFarInput : kNearInput;
+  const double meets = pixels / 2 * tile_loss(s.oh * s.ow / 2, isa_lanes(isa));
+  return ic * oc * 7 / 4 * std::max(meets, kFarWeight) * strassen_load(s, isa_lanes(isa)) +
+         pixels * (input * ic + kOutput * oc) + weight_cost(ic * oc, isa);
 }
 
 double winograd_conv_cost(const ConvShape& s, int tile, Isa isa) {

@@ -12,6 +12,7 @@ namespace mini_infer {
 // algorithms, on one instruction set.
 double depthwise_conv_cost(const ConvShape& shape, Isa isa);
 double direct_conv_cost(const ConvShape& shape, Isa isa);
+double strassen_conv_cost(const ConvShape& shape, Isa isa);
 // F(tile x tile, 3 x 3), tile = 4 or 2.
 double winograd_conv_cost(const ConvShape& shape, int tile, Isa isa);
 // On plain layouts.

@@ -31,6 +31,10 @@ constexpr std::int64_t winograd_elements(std::int64_t tile, std::int64_t stride)
   return tile * stride + 3 - stride;
 }
 
+// Groups of pixels of an image within which Strassen's algorithm pairs them. Two for larger maps:
+// of two threads, each then reads and writes its half of the map, as in other layers.
+constexpr std::int64_t strassen_groups(std::int64_t pixels) { return pixels < 112 ? 1 : 2; }
+
 // Into how many chunks the `panels` of every one of `blocks` blocks are divided so that `threads`
 // threads get about equal work.
 std::int64_t panel_chunks(std::int64_t blocks, std::int64_t panels, int threads);

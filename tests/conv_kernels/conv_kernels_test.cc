@@ -2,28 +2,12 @@
 // reference; 2 and 3 threads must give the same bits as 1.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cmath>
-#include <cstring>
-#include <functional>
-
 #include "kernels/conv/expanded_conv.h"
-#include "tests/conv_kernels/conv_reference.h"
+#include "tests/conv_kernels/conv_checks.h"
 
 namespace mini_infer::conv_test {
 namespace {
 
-struct Algorithm {
-  const char* name;
-  const char* (*declines)(const ConvShape&, Isa);
-  std::unique_ptr<ConvAlgorithm> (*make)(const ConvShape&, Isa);
-  InputLayout layout;
-  double tolerance;       // times the sum of the magnitudes that are added
-  bool normwise = false;  // the largest such sum of the whole output
-};
-
-constexpr Algorithm kDirect{"direct", direct_conv_declines, make_direct_conv, InputLayout::kBlocked,
-                            1e-6};
 constexpr Algorithm kStem{"stem", stem_conv_declines, make_stem_conv, InputLayout::kPlain, 1e-6};
 constexpr Algorithm kDepthwise{"depthwise", depthwise_conv_declines, make_depthwise_conv,
                                InputLayout::kBlocked, 1e-6};
@@ -39,99 +23,7 @@ constexpr Algorithm kWinograd2{
 constexpr Algorithm kTransposed{"transposed", transposed_conv_declines, make_transposed_conv,
                                 InputLayout::kBlocked, 1e-6};
 
-std::string text(const ConvShape& s) {
-  const auto pair = [](std::int64_t a, std::int64_t b) {
-    return std::to_string(a) + "x" + std::to_string(b);
-  };
-  return "n " + std::to_string(s.n) + " ic " + std::to_string(s.ic) + " " + pair(s.ih, s.iw) +
-         " oc " + std::to_string(s.oc) + " k " + pair(s.kh, s.kw) + " s " +
-         pair(s.stride_h, s.stride_w) + " d " + pair(s.dilation_h, s.dilation_w) + " pad " +
-         pair(s.pad_top, s.pad_left) + "," + pair(s.pad_bottom, s.pad_right) + " groups " +
-         std::to_string(s.groups);
-}
-
-// The first element that is further from the reference than allowed, or y.size().
-std::size_t first_wrong(const Algorithm& algorithm, const std::vector<float>& y,
-                        const Reference& expected) {
-  const double most = *std::max_element(expected.magnitude.begin(), expected.magnitude.end());
-  for (std::size_t i = 0; i < y.size(); ++i) {
-    const double magnitude = algorithm.normwise ? most : expected.magnitude[i];
-    const double error = std::abs(static_cast<double>(y[i]) - expected.y[i]);
-    if (!(error <= algorithm.tolerance * magnitude + 1e-7)) return i;
-  }
-  return y.size();
-}
-
-void check(const std::vector<Algorithm>& algorithms, const Problem& problem,
-           const Reference& expected) {
-  const ConvShape& shape = problem.shape;
-  for (const Algorithm& algorithm : algorithms) {
-    for (const Isa isa : supported_isas()) {
-      SCOPED_TRACE(std::string(algorithm.name) + " " + isa_name(isa) + ": " + text(shape));
-      if (algorithm.declines(shape, isa) != nullptr) continue;
-      const auto conv = algorithm.make(shape, isa);
-      const std::vector<float> y = run_conv(*conv, problem, isa, 1, algorithm.layout);
-      ASSERT_EQ(y.size(), expected.y.size());
-      const std::size_t wrong = first_wrong(algorithm, y, expected);
-      ASSERT_EQ(wrong, y.size()) << "y is " << y[wrong] << " instead of " << expected.y[wrong];
-      for (const int threads : {2, 3}) {
-        const std::vector<float> many = run_conv(*conv, problem, isa, threads, algorithm.layout);
-        ASSERT_EQ(many.size(), y.size());
-        ASSERT_EQ(std::memcmp(many.data(), y.data(), y.size() * sizeof(float)), 0)
-            << threads << " threads differ from 1";
-      }
-    }
-  }
-}
-
-void check(const std::vector<Algorithm>& algorithms, ConvShape shape,
-           const ProblemOptions& options = {}) {
-  set_output_extents(shape);
-  const Problem problem = make_problem(shape, options);
-  check(algorithms, problem, reference_conv(problem));
-}
-
-// A square image and kernel, padded by `pad` on all sides.
-ConvShape square(std::int64_t ic, std::int64_t oc, std::int64_t size, std::int64_t kernel,
-                 std::int64_t stride, std::int64_t pad, std::int64_t dilation = 1) {
-  return {.ic = ic,
-          .ih = size,
-          .iw = size,
-          .oc = oc,
-          .kh = kernel,
-          .kw = kernel,
-          .stride_h = stride,
-          .stride_w = stride,
-          .dilation_h = dilation,
-          .dilation_w = dilation,
-          .pad_top = pad,
-          .pad_left = pad,
-          .pad_bottom = pad,
-          .pad_right = pad};
-}
-
 constexpr std::int64_t kChannels[] = {1, 3, 5, 15, 17, 24, 31, 33};
-
-// All epilogues.
-std::vector<ProblemOptions> epilogues() {
-  std::vector<ProblemOptions> all;
-  const ActivationParams activations[] = {{},
-                                          {Activation::kRelu},
-                                          {Activation::kClip, -0.5f, 0.75f},
-                                          {Activation::kLeakyRelu, 0.1f},
-                                          {Activation::kHardSwish, 1.f / 6, 0.5f},
-                                          {Activation::kSilu}};
-  for (const ConvResidual place :
-       {ConvResidual::kNone, ConvResidual::kBeforeActivation, ConvResidual::kAfterActivation}) {
-    for (const ActivationParams& activation : activations) {
-      all.push_back({.with_bias = place != ConvResidual::kNone,
-                     .residual_place = place,
-                     .activation = activation});
-    }
-    all.push_back({.residual_place = place, .with_slope = true});
-  }
-  return all;
-}
 
 TEST(Pointwise, odd_channels) {
   for (const std::int64_t ic : kChannels) {
@@ -466,31 +358,14 @@ TEST(Winograd, epilogues) {
     check_winograd(square(19, 41, 10, 3, 1, 1), options);
 }
 
-// Largest error over root mean square of the output, as kernels are used: He-scaled weights, inputs
-// after Relu.
-double relative_error(const Algorithm& algorithm, std::int64_t channels, int stride, Isa isa) {
-  ConvShape shape = square(channels, 24, 12 * stride, 3, stride, 1);
-  set_output_extents(shape);
-  Problem problem = make_problem(shape, {.with_bias = false});
-  for (float& x : problem.x) x = std::max(x, 0.f);
-  const Reference expected = reference_conv(problem);
-  const std::vector<float> y =
-      run_conv(*algorithm.make(shape, isa), problem, isa, 1, algorithm.layout);
-  double worst = 0, squares = 0;
-  for (std::size_t i = 0; i < y.size(); ++i) {
-    worst = std::max(worst, std::abs(y[i] - expected.y[i]));
-    squares += expected.y[i] * expected.y[i];
-  }
-  return worst / std::sqrt(squares / static_cast<double>(y.size()));
-}
-
 TEST(Winograd, error_is_bounded_up_to_512_channels) {
   for (const Isa isa : supported_isas()) {
     for (const std::int64_t channels : {16, 64, 256, 512}) {
       for (const int stride : {1, 2}) {
         const auto where = testing::Message() << isa_name(isa) << " " << channels << " " << stride;
-        EXPECT_LT(relative_error(kWinograd4, channels, stride, isa), 2e-5) << where;
-        EXPECT_LT(relative_error(kWinograd2, channels, stride, isa), 5e-6) << where;
+        const ConvShape shape = square(channels, 24, 12 * stride, 3, stride, 1);
+        EXPECT_LT(relative_error(kWinograd4, shape, isa), 2e-5) << where;
+        EXPECT_LT(relative_error(kWinograd2, shape, isa), 5e-6) << where;
       }
     }
   }
@@ -500,12 +375,16 @@ TEST(Winograd, error_is_bounded_up_to_512_channels) {
 TEST(ManyThreads, give_the_same_bits) {
   ConvShape depthwise = square(64, 64, 14, 3, 1, 1);
   depthwise.groups = 64;
-  const std::pair<Algorithm, ConvShape> layers[] = {
-      {kDirect, square(64, 96, 14, 1, 1, 0)},       {kDirect, square(64, 96, 14, 3, 2, 1)},
-      {kStem, square(3, 40, 33, 3, 2, 1)},          {kDepthwise, depthwise},
-      {kWinograd4, square(40, 96, 28, 3, 1, 1)},    {kWinograd2, square(40, 160, 14, 3, 1, 1)},
-      {kWinograd2, square(64, 96, 13, 3, 1, 2, 2)}, {kWinograd4, square(40, 96, 28, 3, 2, 1)},
-      {kWinograd2, square(40, 160, 7, 3, 1, 1)}};
+  const std::pair<Algorithm, ConvShape> layers[] = {{kDirect, square(64, 96, 14, 1, 1, 0)},
+                                                    {kStrassen, square(64, 160, 21, 1, 1, 0)},
+                                                    {kDirect, square(64, 96, 14, 3, 2, 1)},
+                                                    {kStem, square(3, 40, 33, 3, 2, 1)},
+                                                    {kDepthwise, depthwise},
+                                                    {kWinograd4, square(40, 96, 28, 3, 1, 1)},
+                                                    {kWinograd2, square(40, 160, 14, 3, 1, 1)},
+                                                    {kWinograd2, square(64, 96, 13, 3, 1, 2, 2)},
+                                                    {kWinograd4, square(40, 96, 28, 3, 2, 1)},
+                                                    {kWinograd2, square(40, 160, 7, 3, 1, 1)}};
   for (auto [algorithm, shape] : layers) {
     set_output_extents(shape);
     const Problem problem = make_problem(shape, {});

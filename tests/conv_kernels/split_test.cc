@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/conv/conv_algorithm.h"
+#include "kernels/conv/conv_cost.h"
 #include "kernels/conv/piece_order.h"
 #include "kernels/gemm/gemm.h"
 #include "tests/conv_kernels/conv_reference.h"
@@ -85,6 +86,15 @@ std::vector<Network> networks() {
             {3, winograd4, square(512, 512, 14, 3)}}}};
 }
 
+// Strassen's algorithm where the cost model prefers it to a direct convolution.
+std::unique_ptr<ConvAlgorithm> algorithm_of(const Layer& layer, Isa isa) {
+  const ConvShape& s = layer.shape;
+  const bool strassen = layer.make == make_direct_conv &&
+                        strassen_conv_declines(s, isa) == nullptr &&
+                        strassen_conv_cost(s, isa) < direct_conv_cost(s, isa);
+  return (strassen ? make_strassen_conv : layer.make)(s, isa);
+}
+
 constexpr double kMacsForThread = 128 * 1024;  // less is not worth waking one
 
 // The busiest thread's work over the mean, in a network: layers weigh what they compute. A layer
@@ -94,7 +104,7 @@ double load_of(const Network& network, Isa isa, int threads) {
   for (const Layer& layer : network.layers) {
     const double macs = conv_macs(layer.shape);
     const auto worth = static_cast<int>(std::min<double>(threads, 1 + macs / kMacsForThread));
-    const ConvSplit split = layer.make(layer.shape, isa)->split(threads);
+    const ConvSplit split = algorithm_of(layer, isa)->split(threads);
     busiest += layer.count * macs * split.load(threads) * worth / threads;
     all += layer.count * macs;
   }
@@ -104,7 +114,7 @@ double load_of(const Network& network, Isa isa, int threads) {
 std::string units_of(const Network& network, Isa isa, int threads) {
   std::string text;
   for (const Layer& layer : network.layers) {
-    const ConvSplit split = layer.make(layer.shape, isa)->split(threads);
+    const ConvSplit split = algorithm_of(layer, isa)->split(threads);
     text += " " + std::to_string(split.blocks) + "x" + std::to_string(split.chunks);
   }
   return text;
@@ -130,7 +140,7 @@ TEST_P(Splits, MakeNoUnitsTooSmallToBeWorthAThread) {
   constexpr double kLeastMacs = 16384;
   for (const Network& network : networks()) {
     for (const Layer& layer : network.layers) {
-      const auto algorithm = layer.make(layer.shape, GetParam());
+      const auto algorithm = algorithm_of(layer, GetParam());
       for (const int threads : {1, 4, 8, 16, 64}) {
         const ConvSplit split = algorithm->split(threads);
         const double macs = conv_macs(layer.shape);

@@ -23,9 +23,10 @@ struct Storage {
 
 class MemoryPlanner {
  public:
-  MemoryPlanner(Plan& plan, const std::vector<std::size_t>& bytes)
+  MemoryPlanner(Plan& plan, const std::vector<std::size_t>& bytes, int threads)
       : plan_(plan),
         bytes_(bytes),
+        threads_(threads),
         storage_of_(plan.slots.size(), -1),
         offset_(plan.slots.size(), 0),
         last_use_(plan.slots.size(), -1) {}
@@ -187,10 +188,11 @@ class MemoryPlanner {
                         .first = static_cast<int>(s),
                         .last = static_cast<int>(s)});
     }
+    if (threads_ > 1) share_scratch(blocks, first_scratch);
     plan_.arena_bytes = place_blocks(blocks);
     describe_arena(blocks, block_of);
     for (std::size_t s = 0; s < plan_.steps.size(); ++s) {
-      plan_.steps[s].scratch_offset = blocks[first_scratch + s].offset;
+      plan_.steps[s].scratch_offset = blocks[std::min(first_scratch + s, blocks.size() - 1)].offset;
     }
     for (std::size_t v = 0; v < plan_.slots.size(); ++v) {
       if (storage_of_[v] < 0) continue;
@@ -203,6 +205,18 @@ class MemoryPlanner {
       if (shared.kind == Kind::kArena)
         target.offset += blocks[static_cast<std::size_t>(block)].offset;
     }
+  }
+
+  // One block for the scratch memory of all steps: a thread's part of it is then always written by
+  // that thread, and stays in its cache.
+  static void share_scratch(std::vector<MemoryBlock>& blocks, std::size_t first) {
+    MemoryBlock shared;
+    for (std::size_t b = first; b < blocks.size(); ++b) {
+      shared.size = std::max(shared.size, blocks[b].size);
+      shared.last = blocks[b].last;
+    }
+    blocks.resize(first);
+    blocks.push_back(shared);
   }
 
   void describe_arena(const std::vector<MemoryBlock>& blocks, const std::vector<int>& block_of) {
@@ -232,6 +246,7 @@ class MemoryPlanner {
 
   Plan& plan_;
   const std::vector<std::size_t>& bytes_;
+  int threads_;
   std::vector<Storage> storages_;
   std::vector<int> storage_of_;      // by value, -1: none
   std::vector<std::size_t> offset_;  // by value, in its storage
@@ -267,8 +282,8 @@ std::size_t place_blocks(std::vector<MemoryBlock>& blocks) {
   return arena;
 }
 
-void plan_memory(Plan& plan, const std::vector<std::size_t>& bytes) {
-  MemoryPlanner(plan, bytes).run();
+void plan_memory(Plan& plan, const std::vector<std::size_t>& bytes, int threads) {
+  MemoryPlanner(plan, bytes, threads).run();
 }
 
 }  // namespace mini_infer

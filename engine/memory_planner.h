@@ -9,8 +9,9 @@ namespace mini_infer {
 
 // Fills slots (kind, offset, index), steps' scratch offsets, outputs' in_place and arena_bytes.
 // Slots of kind kConstant, kInput and kHeap are given; `bytes[v]` is what value v takes in its
-// layout.
-void plan_memory(Plan& plan, const std::vector<std::size_t>& bytes);
+// layout. With several threads the scratch memory of steps shares no bytes with values, which other
+// threads may have in their caches.
+void plan_memory(Plan& plan, const std::vector<std::size_t>& bytes, int threads);
 
 // Offsets for blocks of `size` bytes alive in steps [first, last], so that no two that are alive
 // together overlap. Returns the size of the arena.

@@ -21,7 +21,7 @@ class Planner {
     make_slots();
     MINI_TRY(make_steps());
     MINI_TRY_ASSIGN(const std::vector<std::size_t> bytes, value_bytes());
-    plan_memory(*plan_, bytes);
+    plan_memory(*plan_, bytes, environment_.threads);
     drop_packed_constants();
     find_last_uses_of_heap();
     count_constants();

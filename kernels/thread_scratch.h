@@ -11,11 +11,12 @@ namespace mini_infer {
 
 inline constexpr std::int64_t kScratchGap = 16 << 10;  // floats; less than 8 Ki is felt
 
-// Where the scratch of thread `thread` begins, of threads with `floats` floats each: at a cache
-// line.
+// Where the scratch of thread `thread` begins, of threads with `floats` floats each. It is at a
+// multiple of 1 MiB, so that kernels with about as much scratch, which run one after the other in
+// the same memory, agree on which of it is whose.
 constexpr std::int64_t scratch_offset(std::int64_t floats, int thread) {
-  constexpr std::int64_t kLine = 16;
-  return floats == 0 ? 0 : thread * ((floats + kLine - 1) / kLine * kLine + kScratchGap);
+  constexpr std::int64_t kRound = 256 << 10;
+  return floats == 0 ? 0 : thread * ((floats + kScratchGap + kRound - 1) / kRound * kRound);
 }
 
 // What `threads` such threads need.

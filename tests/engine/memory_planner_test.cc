@@ -64,7 +64,7 @@ class PlanMemory : public testing::Test {
 };
 
 TEST_F(PlanMemory, the_last_value_is_written_into_the_output) {
-  plan_memory(plan_, bytes_);
+  plan_memory(plan_, bytes_, 1);
   EXPECT_EQ(plan_.slots[3].kind, Slot::Kind::kOutput);
   EXPECT_TRUE(plan_.outputs[0].in_place);
   EXPECT_EQ(plan_.arena_bytes, 2048u);
@@ -72,14 +72,14 @@ TEST_F(PlanMemory, the_last_value_is_written_into_the_output) {
 
 TEST_F(PlanMemory, an_input_is_never_overwritten) {
   alias(0, Alias::Kind::kInPlace);
-  plan_memory(plan_, bytes_);
+  plan_memory(plan_, bytes_, 1);
   EXPECT_EQ(plan_.slots[1].kind, Slot::Kind::kArena);
 }
 
 TEST_F(PlanMemory, in_place_results_share_bytes_up_to_the_output) {
   alias(1, Alias::Kind::kInPlace);
   alias(2, Alias::Kind::kInPlace);
-  plan_memory(plan_, bytes_);
+  plan_memory(plan_, bytes_, 1);
   EXPECT_EQ(plan_.slots[1].kind, Slot::Kind::kOutput);
   EXPECT_EQ(plan_.slots[2].kind, Slot::Kind::kOutput);
   EXPECT_EQ(plan_.arena_bytes, 0u);
@@ -88,14 +88,14 @@ TEST_F(PlanMemory, in_place_results_share_bytes_up_to_the_output) {
 TEST_F(PlanMemory, a_value_needed_later_is_not_overwritten) {
   alias(1, Alias::Kind::kInPlace);
   plan_.steps[2].inputs.push_back(1);
-  plan_memory(plan_, bytes_);
+  plan_memory(plan_, bytes_, 1);
   EXPECT_NE(plan_.slots[1].offset, plan_.slots[2].offset);
 }
 
 TEST_F(PlanMemory, a_view_lies_inside_its_input_and_keeps_it_alive) {
   bytes_[2] = 512;
   alias(1, Alias::Kind::kOutputInInput, 256);
-  plan_memory(plan_, bytes_);
+  plan_memory(plan_, bytes_, 1);
   EXPECT_EQ(plan_.slots[2].kind, Slot::Kind::kArena);
   EXPECT_EQ(plan_.slots[2].offset, plan_.slots[1].offset + 256);
 }
@@ -103,15 +103,29 @@ TEST_F(PlanMemory, a_view_lies_inside_its_input_and_keeps_it_alive) {
 TEST_F(PlanMemory, a_piece_of_a_concatenation_lies_in_the_whole) {
   bytes_[3] = 4096;
   alias(2, Alias::Kind::kInputInOutput, 1024);
-  plan_memory(plan_, bytes_);
+  plan_memory(plan_, bytes_, 1);
   EXPECT_EQ(plan_.slots[2].kind, Slot::Kind::kOutput);
   EXPECT_EQ(plan_.slots[2].offset, 1024u);
 }
 
 TEST_F(PlanMemory, scratch_does_not_overlap_what_is_alive) {
   plan_.steps[1].kernel.scratch_bytes = 4096;
-  plan_memory(plan_, bytes_);
+  plan_memory(plan_, bytes_, 1);
   EXPECT_EQ(plan_.arena_bytes, 4096u + 2048u);
+}
+
+// Nothing else lies where threads have their scratch memory, and all steps have it there.
+TEST_F(PlanMemory, scratch_of_several_threads_is_memory_of_its_own) {
+  plan_.steps[0].kernel.scratch_bytes = 512;
+  plan_.steps[2].kernel.scratch_bytes = 4096;
+  plan_memory(plan_, bytes_, 2);
+  EXPECT_EQ(plan_.arena_bytes, 4096u + 2048u);
+  const std::size_t scratch = plan_.steps[0].scratch_offset;
+  for (const Step& step : plan_.steps) EXPECT_EQ(step.scratch_offset, scratch);
+  for (const ValueId v : {1, 2}) {
+    const std::size_t offset = plan_.slots[static_cast<std::size_t>(v)].offset;
+    EXPECT_TRUE(offset + 1024 <= scratch || offset >= scratch + 4096);
+  }
 }
 
 }  // namespace

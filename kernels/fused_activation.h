@@ -12,8 +12,10 @@ struct FusedActivation {
 };
 
 // Reads `activation` ("" or missing: none) and `activation_params`, for example "Clip" and [0, 6].
-// com.microsoft's FusedGemm has activation_alpha and activation_beta in place of the list.
-Result<FusedActivation> read_activation(const AttributeReader& node);
+// com.microsoft's FusedGemm has activation_alpha and activation_beta in place of the list. `prefix`
+// comes before the names.
+Result<FusedActivation> read_activation(const AttributeReader& node,
+                                        const std::string& prefix = "");
 
 // The function itself, in double: what vector kernels are compared with.
 double activate(const ActivationParams& activation, double x);

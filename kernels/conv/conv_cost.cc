@@ -63,7 +63,7 @@ double strassen_conv_cost(const ConvShape& s, Isa isa) {
   // The sums of an input, which may come from the L2 cache or from further away, and the parts of
   // an output: mostly stores, in multiply-adds. Weights are fetched ahead where enough pixels meet
   // each of them.
-  constexpr double kNearInput = 8, kFarInput = 11, kOutput = 5, kFarWeight = 12;
+  constexpr double kNearInput = 8, kFarInput = 11, kOutput = 7, kFarWeight = 12;
   const auto ic = static_cast<double>(s.ic), oc = static_cast<double>(s.oc);
   const double pixels = static_cast<double>(s.n * s.oh * s.ow);
   const double input_bytes = ic * static_cast<double>(s.oh * s.ow) * sizeof(float);

@@ -153,8 +153,11 @@ Result<std::optional<SymShape>> infer_conv_transpose_shape(const InferContext& c
 }
 
 Result<ConvGeometry> read_conv_geometry(const PrepareContext& c, std::size_t x, std::size_t w) {
-  const Shape& in = c.shape(x);
-  const Shape& weights = c.shape(w);
+  return read_conv_geometry(c, c.shape(x), c.shape(w));
+}
+
+Result<ConvGeometry> read_conv_geometry(const PrepareContext& c, const Shape& in,
+                                        const Shape& weights) {
   MINI_TRY(check_ranks(in, weights));
   ConvGeometry g;
   g.n = in[0];

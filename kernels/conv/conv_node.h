@@ -14,7 +14,10 @@ Result<std::optional<SymShape>> infer_conv_shape(const InferContext& c, std::siz
 // The same for a transposed convolution with inputs 0 and 1.
 Result<std::optional<SymShape>> infer_conv_transpose_shape(const InferContext& c);
 
-// Numbers of a convolution whose input and weights are inputs x and w; checks that they agree.
+// Numbers of a convolution whose input and weights are inputs x and w, or have these shapes; checks
+// that they agree.
+Result<ConvGeometry> read_conv_geometry(const PrepareContext& c, const Shape& in,
+                                        const Shape& weights);
 Result<ConvGeometry> read_conv_geometry(const PrepareContext& c, std::size_t x, std::size_t w);
 Result<ConvGeometry> read_conv_transpose_geometry(const PrepareContext& c);
 

@@ -114,21 +114,19 @@ inline constexpr bool kHalfPays = true;
 inline constexpr bool kHalfPays = false;
 #endif
 
-// broadcast() and fma() of the lower half of the lanes; what the others hold means nothing.
-MINI_INLINE Vec broadcast_low(float x) {
+// fma(broadcast(a), b, c) of the lower half of the lanes; what the others hold means nothing.
+MINI_INLINE Vec fma_low(float a, Vec b, Vec c) {
 #if defined(__AVX512F__)
-  return _mm512_castps256_ps512(_mm256_set1_ps(x));
+  return _mm512_castps256_ps512(_mm256_fmadd_ps(_mm256_set1_ps(a), _mm512_castps512_ps256(b),
+                                                _mm512_castps512_ps256(c)));
 #else
-  return broadcast(x);
+  return fma(broadcast(a), b, c);
 #endif
 }
-MINI_INLINE Vec fma_low(Vec a, Vec b, Vec c) {
-#if defined(__AVX512F__)
-  return _mm512_castps256_ps512(_mm256_fmadd_ps(
-      _mm512_castps512_ps256(a), _mm512_castps512_ps256(b), _mm512_castps512_ps256(c)));
-#else
-  return fma(a, b, c);
-#endif
+// The same address, but the compiler does not know: what is read there is read again.
+MINI_INLINE const float* same_address(const float* p) {
+  asm("" : "+r"(p));
+  return p;
 }
 
 // a[lane] * b + c; one instruction on NEON.

@@ -15,7 +15,7 @@ namespace mini_infer {
 namespace {
 
 constexpr int kPanelBlocks = 2;
-constexpr std::size_t kWindowBytes = 64 << 10;
+constexpr std::size_t kWindowBytes = 256 << 10;
 
 class StemConv final : public ConvAlgorithm {
  public:

@@ -285,6 +285,7 @@ TEST(Conv, chooses_its_algorithm) {
               HasSubstr("winograd4"));
   EXPECT_THAT(kernel_of({"", 1, 64, 64, 1, {1, 1}, {3, 3}, {}, {}, same}), HasSubstr("direct"));
   EXPECT_THAT(kernel_of({"", 1, 64, 64, 1, {14, 14}, {1, 1}}), HasSubstr("1x1"));
+  EXPECT_THAT(kernel_of({"", 1, 256, 256, 1, {14, 14}, {1, 1}}), HasSubstr("strassen"));
   EXPECT_THAT(kernel_of({"", 1, 64, 64, 1, {14, 14}, {3, 3}, {2, 2}, {}, same}),
               HasSubstr("direct"));
   EXPECT_THAT(kernel_of({"", 1, 3, 64, 1, {14, 14}, {3, 3}, {2, 2}, {}, same}), HasSubstr("stem"));

@@ -62,10 +62,13 @@ struct PointwiseDepthwise {
     const std::int64_t rows = std::max<std::int64_t>(l2_cache_bytes() / 2 / row, 1);
     return std::min(depthwise.oh, ceil_div(depthwise.ih, rows));
   }
+  // Rows on both sides of a cut are computed twice, so runs are not short; many threads share
+  // panels.
   ConvSplit split(int threads) const {
-    const std::int64_t least = least_runs();
-    return split_output(depthwise.n, std::min(depthwise.oh, ceil_div(least, threads) * threads),
-                        depthwise.oh, ceil_div(blocks(), kPanelBlocks), threads);
+    constexpr std::int64_t kLeastRows = 8;
+    const std::int64_t least = least_runs(), most = std::max(least, depthwise.oh / kLeastRows);
+    return split_output(depthwise.n, std::min(most, ceil_div(least, threads) * threads), most,
+                        ceil_div(blocks(), kPanelBlocks), threads);
   }
 
   Status run(const KernelContext& k) const;

@@ -131,7 +131,11 @@ Graph GraphRunner::with_inputs(std::span<const Tensor> inputs) const {
 }
 
 Result<std::shared_ptr<Plan>> GraphRunner::make_plan_for(std::span<const Tensor> inputs) const {
-  Graph graph = with_inputs(inputs);
+  return make_plan_of(with_inputs(inputs), inputs);
+}
+
+Result<std::shared_ptr<Plan>> GraphRunner::make_plan_of(Graph graph,
+                                                        std::span<const Tensor> inputs) const {
   NodeEvaluator evaluator(engine_.ops(), engine_.environment(), engine_.memory_limit(inputs));
   PassContext context = engine_.pass_context(evaluator);
   MINI_TRY_ASSIGN(std::vector<PassReport> reports,
@@ -156,7 +160,13 @@ std::shared_ptr<Plan> GraphRunner::plan_for_image(std::span<const Tensor> inputs
     shape[0] = 1;
     image.push_back(Tensor::view(input.dtype(), shape, nullptr));
   }
-  Result<std::shared_ptr<Plan>> plan = make_plan_for(image);
+  Graph single = with_inputs(image);
+  for (const NodeId id : single.order()) {  // what is stated of them is about the batch
+    for (const ValueId out : single.node(id).outputs) {
+      if (out != kNoValue) single.value(out).shape.reset();
+    }
+  }
+  Result<std::shared_ptr<Plan>> plan = make_plan_of(std::move(single), image);
   if (!plan.ok() || !gives_images_of(**plan, graph)) return nullptr;
   (*plan)->images = images;
   return std::move(plan).value();

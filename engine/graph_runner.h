@@ -78,6 +78,8 @@ class GraphRunner {
   };
   Result<std::shared_ptr<Executor>> make_executor(std::span<const Tensor> inputs) const;
   Result<std::shared_ptr<Plan>> make_plan_for(std::span<const Tensor> inputs) const;
+  // The same of a graph that has their shapes.
+  Result<std::shared_ptr<Plan>> make_plan_of(Graph graph, std::span<const Tensor> inputs) const;
   // A plan for one image of a batch where that is better, or null.
   std::shared_ptr<Plan> plan_for_image(std::span<const Tensor> inputs) const;
   // The graph with these inputs.

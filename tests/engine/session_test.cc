@@ -275,5 +275,20 @@ TEST(Session, runs_large_images_of_a_batch_one_after_the_other) {
   }
 }
 
+// A batch that the model itself states is no disagreement with the image that is planned.
+TEST(Session, says_nothing_of_a_stated_batch) {
+  pb::ModelProto model = wide_maps();
+  set_type(model.mutable_graph()->mutable_input(0), "x", kFloat, {8, 4, 96, 96});
+  *model.mutable_graph()->add_node() = make_node("Flatten", {"z"}, {"flat"}, "flatten");
+  set_type(model.mutable_graph()->add_output(), "flat", kFloat, {8, 16});
+  std::vector<std::string> notes;
+  auto session = load(model, {.log = [&](const std::string& note) { notes.push_back(note); }});
+  ASSERT_TRUE(session.ok()) << session.status().message();
+  const auto plan = session->plan(std::vector{Shape{8, 4, 96, 96}});
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(plan->images, 8);
+  EXPECT_THAT(notes, testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace mini_infer

@@ -63,14 +63,15 @@ double strassen_conv_cost(const ConvShape& s, Isa isa) {
   // The sums of an input, which may come from the L2 cache or from further away, and the parts of
   // an output: mostly stores, in multiply-adds. Weights are fetched ahead where enough pixels meet
   // each of them.
-  constexpr double kNearInput = 8, kFarInput = 11, kOutput = 7, kFarWeight = 12;
+  constexpr double kNearInput = 8, kFarInput = 11, kOutput = 7, kFarWeight = 1.5;
+  const auto n = static_cast<double>(s.n), pixels = static_cast<double>(s.oh * s.ow);
   const auto ic = static_cast<double>(s.ic), oc = static_cast<double>(s.oc);
-  const double pixels = static_cast<double>(s.n * s.oh * s.ow);
-  const double input_bytes = ic * static_cast<double>(s.oh * s.ow) * sizeof(float);
-  const double input = input_bytes > static_cast<double>(l2_cache_bytes()) ? kFarInput : kNearInput;
+  const bool far = ic * pixels * sizeof(float) > static_cast<double>(l2_cache_bytes());
   const double meets = pixels / 2 * tile_loss(s.oh * s.ow / 2, isa_lanes(isa));
-  return ic * oc * 7 / 4 * std::max(meets, kFarWeight) * strassen_load(s, isa_lanes(isa)) +
-         pixels * (input * ic + kOutput * oc) + weight_cost(ic * oc, isa);
+  const double products = ic * oc * 7 / 4 * std::max(meets, kFarWeight * isa_unit_lanes(isa)) *
+                          strassen_load(s, isa_lanes(isa));
+  const double sums = pixels * ((far ? kFarInput : kNearInput) * ic + kOutput * oc);
+  return n * (products + sums) + weight_cost(ic * oc, isa);
 }
 
 double winograd_conv_cost(const ConvShape& s, int tile, Isa isa) {

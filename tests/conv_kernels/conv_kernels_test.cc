@@ -232,19 +232,13 @@ TEST(Stem, sizes) {
   check({kStem}, square(3, 33, 150, 3, 2, 1));
 }
 
-// Wide enough for tiles that read the input where it is.
 TEST(Stem, wide_rows) {
-  for (const std::int64_t width : {29, 43, 57, 64, 95}) {
-    for (const auto& [kernel, stride, pad, dilation] : {std::array<std::int64_t, 4>{3, 1, 1, 1},
-                                                        {3, 2, 1, 1},
-                                                        {7, 2, 3, 1},
-                                                        {5, 1, 0, 2},
-                                                        {1, 1, 0, 1},
-                                                        {3, 1, 9, 1},
-                                                        {3, 3, 1, 1}}) {
-      ConvShape s = square(3, 20, 11, kernel, stride, pad, dilation);
+  for (const std::int64_t width : {29, 43, 64}) {
+    for (const auto& [kernel, stride, pad, dilation] :
+         {std::array<std::int64_t, 4>{3, 1, 1, 1}, {3, 2, 1, 1}, {5, 1, 0, 2}, {3, 1, 9, 1}}) {
+      ConvShape s = square(3, 20, 7, kernel, stride, pad, dilation);
+      if (kernel == 5) s.ih = 11;
       s.iw = width;
-      s.n = 2;
       check({kStem}, s);
       s.border = Border::kEdge;
       check({kStem}, s);

@@ -268,8 +268,8 @@ bool prefers_single_images(const Graph& graph, std::int64_t images) {
     }
   }
   const double image = activations / static_cast<double>(images);
-  // Written and read.
-  return activations > kCached && image > kLeast && 2 * image > weights;
+  // Written, read, and read again by shortcuts.
+  return activations > kCached && image > kLeast && 2.5 * image > weights;
 }
 
 }  // namespace mini_infer

@@ -40,7 +40,8 @@ double clip(double x, double low, double high) { return x < low ? low : x > high
 Result<FusedActivation> read_activation(const AttributeReader& node, const std::string& prefix) {
   const std::string name = node.string(prefix + "activation", "");
   Floats params = node.floats(prefix + "activation_params");
-  if (params.empty() && prefix.empty() && node.has("activation_alpha")) {  // FusedGemm of com.microsoft
+  if (params.empty() && prefix.empty() &&
+      node.has("activation_alpha")) {  // FusedGemm of com.microsoft
     params = {node.number("activation_alpha", 0.f), node.number("activation_beta", 0.f)};
   }
   MINI_TRY(Status(node.status()));

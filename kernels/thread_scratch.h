@@ -11,12 +11,19 @@ namespace mini_infer {
 
 inline constexpr std::int64_t kScratchGap = 16 << 10;  // floats; less than 8 Ki is felt
 
-// Where the scratch of thread `thread` begins, of threads with `floats` floats each. It is at a
-// multiple of 1 MiB, so that kernels with about as much scratch, which run one after the other in
-// the same memory, agree on which of it is whose.
+// Where the scratch of thread `thread` begins, of threads with `floats` floats each: at a cache
+// line. That of the first threads is at multiples of 1 MiB, so that kernels with about as much
+// scratch, which run one after the other in the same memory, agree on which of it is whose; so many
+// threads as follow would reserve too much that way.
 constexpr std::int64_t scratch_offset(std::int64_t floats, int thread) {
-  constexpr std::int64_t kRound = 256 << 10;
-  return floats == 0 ? 0 : thread * ((floats + kScratchGap + kRound - 1) / kRound * kRound);
+  constexpr std::int64_t kLine = 16, kRound = 256 << 10, kRounded = 32;
+  if (floats == 0) return 0;
+  const auto round_up = [](std::int64_t count, std::int64_t to) {
+    return (count + to - 1) / to * to;
+  };
+  const std::int64_t packed = round_up(floats, kLine) + kScratchGap;
+  const std::int64_t first = thread < kRounded ? thread : kRounded;
+  return first * round_up(packed, kRound) + (thread - first) * packed;
 }
 
 // What `threads` such threads need.

@@ -20,10 +20,6 @@ struct BlockedConv {
   Status run(const KernelContext& k) const;
 };
 
-const float* float_input(const KernelContext& k, int i) {
-  return i < 0 ? nullptr : k.input<float>(static_cast<std::size_t>(i));
-}
-
 Status BlockedConv::run(const KernelContext& k) const {
   ConvArgs args{
       .input = k.input<float>(kX),

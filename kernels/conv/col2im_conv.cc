@@ -26,10 +26,6 @@ struct Col2imConv {
   void finish(const KernelContext& k, std::int64_t n, std::int64_t oc, float* y) const;
 };
 
-const float* float_input(const KernelContext& k, int i) {
-  return i < 0 ? nullptr : k.input<float>(static_cast<std::size_t>(i));
-}
-
 // The input positions i of an axis with 0 <= i * stride + shift < out.
 struct Span {
   std::int64_t first, last;

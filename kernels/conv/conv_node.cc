@@ -229,11 +229,7 @@ Status check_channel_input(const PrepareContext& c, std::size_t i, const char* n
 }
 
 Result<ConvEnd> read_conv_end(const PrepareContext& c, const ConvGeometry& g) {
-  ConvEnd end;
-  MINI_TRY_ASSIGN(const FusedActivation activation, read_activation(c));
-  end.activation = activation.params;
-  MINI_TRY(check_channel_input(c, kBias, "B", g.oc));
-  if (c.has_input(kBias)) end.bias = kBias;
+  MINI_TRY_ASSIGN(ConvEnd end, read_conv_end(c, g.oc, kBias, kSlopes));
   if (c.has_input(kResidual)) {
     if (c.shape(kResidual) != c.output_shape()) {
       return invalid_model("the addend has shape ", c.shape(kResidual),
@@ -241,11 +237,24 @@ Result<ConvEnd> read_conv_end(const PrepareContext& c, const ConvGeometry& g) {
     }
     end.residual = kResidual;
   }
+  return end;
+}
+
+Result<ConvEnd> read_conv_end(const PrepareContext& c, std::int64_t channels, int bias, int slopes,
+                              const std::string& prefix) {
+  ConvEnd end;
+  MINI_TRY_ASSIGN(const FusedActivation activation, read_activation(c, prefix));
+  end.activation = activation.params;
+  const auto bias_input = static_cast<std::size_t>(bias);
+  const auto slopes_input = static_cast<std::size_t>(slopes);
+  MINI_TRY(check_channel_input(c, bias_input, "B", channels));
+  if (c.has_input(bias_input)) end.bias = bias;
   if (activation.per_channel_slope) {
-    if (!c.has_input(kSlopes)) return invalid_model("activation PRelu needs slopes as input 4");
-    end.one_slope = c.shape(kSlopes).elements() == 1;
-    if (!end.one_slope) MINI_TRY(check_channel_input(c, kSlopes, "slope", g.oc));
-    end.slopes = kSlopes;
+    if (!c.has_input(slopes_input))
+      return invalid_model("activation PRelu needs slopes as input ", slopes);
+    end.one_slope = c.shape(slopes_input).elements() == 1;
+    if (!end.one_slope) MINI_TRY(check_channel_input(c, slopes_input, "slope", channels));
+    end.slopes = slopes;
   }
   return end;
 }

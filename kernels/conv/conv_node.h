@@ -37,8 +37,17 @@ struct ConvEnd {
   ActivationParams activation;
 };
 
+// A float32 input that a ConvEnd names, null for -1.
+inline const float* float_input(const KernelContext& k, int i) {
+  return i < 0 ? nullptr : k.input<float>(static_cast<std::size_t>(i));
+}
+
 // Reads bias, residual, activation and slopes, and checks them against the geometry.
 Result<ConvEnd> read_conv_end(const PrepareContext& c, const ConvGeometry& g);
+// Bias, activation and slopes of `channels` output channels, by the places of the inputs and what
+// comes before the names of the attributes.
+Result<ConvEnd> read_conv_end(const PrepareContext& c, std::int64_t channels, int bias, int slopes,
+                              const std::string& prefix = "");
 
 // All inputs must have the same floating dtype.
 Status check_conv_dtypes(const PrepareContext& c);

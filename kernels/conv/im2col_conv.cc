@@ -127,10 +127,6 @@ struct Im2colConv {
   GemmOperands operands(const KernelContext& k, std::int64_t i, const Columns* columns) const;
 };
 
-const float* float_input(const KernelContext& k, int i) {
-  return i < 0 ? nullptr : k.input<float>(static_cast<std::size_t>(i));
-}
-
 // Of image and group i = image * groups + group.
 GemmOperands Im2colConv::operands(const KernelContext& k, std::int64_t i,
                                   const Columns* columns) const {

@@ -76,10 +76,6 @@ struct PointwiseDepthwise {
                  std::int64_t image, Span rows, std::int64_t panel, float* map) const;
 };
 
-const float* float_input(const KernelContext& k, int i) {
-  return i < 0 ? nullptr : k.input<float>(static_cast<std::size_t>(i));
-}
-
 // What make_epilogue() reads.
 ConvArgs end_of(const KernelContext& k, const ConvEnd& end, const float* slopes) {
   return {.bias = float_input(k, end.bias),
@@ -167,23 +163,6 @@ Status PointwiseDepthwise::run(const KernelContext& k) const {
   return ok();
 }
 
-// The end of the 1x1 convolution, from its inputs and the attributes that begin with "pointwise_".
-Result<ConvEnd> read_pointwise_end(const PrepareContext& c, std::int64_t channels) {
-  ConvEnd end;
-  MINI_TRY_ASSIGN(const FusedActivation activation, read_activation(c, "pointwise_"));
-  end.activation = activation.params;
-  MINI_TRY(check_channel_input(c, kPointwiseBias, "B", channels));
-  if (c.has_input(kPointwiseBias)) end.bias = kPointwiseBias;
-  if (activation.per_channel_slope) {
-    if (!c.has_input(kPointwiseSlopes))
-      return invalid_model("activation PRelu needs slopes as input 7");
-    end.one_slope = c.shape(kPointwiseSlopes).elements() == 1;
-    if (!end.one_slope) MINI_TRY(check_channel_input(c, kPointwiseSlopes, "slope", channels));
-    end.slopes = kPointwiseSlopes;
-  }
-  return end;
-}
-
 std::shared_ptr<const PackedBuffer> packed_weights(const PrepareContext& c, std::size_t input,
                                                    const ConvAlgorithm& algorithm) {
   const std::string key = cat(algorithm.name(), "/", isa_name(c.isa()), "/", c.shape(input));
@@ -216,7 +195,8 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
   PointwiseDepthwise conv{.depthwise = *flat, .isa = c.isa()};
   conv.pointwise = {.n = flat->n, .ic = x[1], .ih = flat->ih, .iw = flat->iw, .oc = flat->ic};
   set_output_extents(conv.pointwise);
-  MINI_TRY_ASSIGN(conv.pointwise_end, read_pointwise_end(c, flat->ic));
+  MINI_TRY_ASSIGN(conv.pointwise_end,
+                  read_conv_end(c, flat->ic, kPointwiseBias, kPointwiseSlopes, "pointwise_"));
   MINI_TRY_ASSIGN(conv.depthwise_end, read_conv_end(c, g));
   conv.pointwise_weights =
       packed_weights(c, kPointwiseW, *make_direct_conv(conv.pointwise, c.isa()));

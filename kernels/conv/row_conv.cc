@@ -46,10 +46,6 @@ struct RowConv {
   Status run(const KernelContext& k) const;
 };
 
-const float* float_input(const KernelContext& k, int i) {
-  return i < 0 ? nullptr : k.input<float>(static_cast<std::size_t>(i));
-}
-
 // Rows of the source, counted over [n][ic][z][y].
 void RowConv::copy_rows(const float* x, Range rows, float* source) const {
   const ConvGeometry& g = task.geometry;

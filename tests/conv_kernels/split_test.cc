@@ -9,6 +9,7 @@
 #include "kernels/conv/conv_cost.h"
 #include "kernels/conv/piece_order.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/thread_scratch.h"
 #include "tests/conv_kernels/conv_reference.h"
 
 namespace mini_infer {
@@ -179,6 +180,22 @@ TEST_P(Splits, OfMatrixProductsAreEven) {
 
 INSTANTIATE_TEST_SUITE_P(, Splits, ::testing::ValuesIn(conv_test::supported_isas()),
                          [](const auto& isa) { return std::string(isa_name(isa.param)); });
+
+// Parts of threads do not meet, a gap lies between them, and what many threads reserve beyond what
+// they need stays small.
+TEST(ThreadScratch, has_gaps_and_is_bounded) {
+  for (const std::int64_t floats : {1, 17, 65536, 262144, 300001}) {
+    for (int thread = 1; thread < 1024; ++thread) {
+      const std::int64_t before = scratch_offset(floats, thread - 1);
+      ASSERT_GE(scratch_offset(floats, thread), before + floats + kScratchGap);
+      ASSERT_EQ(scratch_offset(floats, thread) % 16, 0);
+    }
+    const std::int64_t rounding = 32 * (std::int64_t{256} << 10);
+    EXPECT_LE(scratch_of_threads(floats, 1024), 1024 * (floats + 16 + kScratchGap) + rounding);
+  }
+  EXPECT_EQ(scratch_offset(100000, 1), scratch_offset(200000, 1));
+  EXPECT_EQ(scratch_of_threads(0, 64), 0);
+}
 
 TEST(PieceOrder, takes_each_piece_once_and_ends_in_the_middle) {
   for (int count = 1; count < 20; ++count) {

@@ -50,6 +50,11 @@ PreparedKernel prepare_flat(const PrepareContext& c, const ConvTask& task) {
   return blocked_conv(c, task, kMake(*task.flat, task.isa));
 }
 
+template <int kTile>
+double winograd_cost(const ConvTask& task) {
+  return winograd_conv_cost(expanded_shape(*task.flat, task.isa), kTile, task.isa);
+}
+
 // The transform of the weights costs too much to be done at each run.
 template <auto kDeclines>
 const char* constant_declines(const ConvTask& task) {
@@ -70,12 +75,10 @@ constexpr Algorithm kAlgorithms[] = {
      flat_declines<depthwise_conv_declines>, flat_cost<depthwise_conv_cost>,
      prepare_flat<make_depthwise_conv>},
     {"winograd4x3", "3x3, a large map", kBlocked, kBlocked,
-     constant_declines<winograd_conv_declines>,
-     [](const ConvTask& t) { return winograd_conv_cost(*t.flat, 4, t.isa); },
+     constant_declines<winograd_conv_declines>, winograd_cost<4>,
      prepare_flat<make_winograd4_conv>},
     {"winograd2x3", "3x3, a small map", kBlocked, kBlocked,
-     constant_declines<winograd_conv_declines>,
-     [](const ConvTask& t) { return winograd_conv_cost(*t.flat, 2, t.isa); },
+     constant_declines<winograd_conv_declines>, winograd_cost<2>,
      prepare_flat<make_winograd2_conv>},
     {"strassen", "1x1, many channels", kBlocked, kBlocked,
      constant_declines<strassen_conv_declines>, flat_cost<strassen_conv_cost>,
@@ -196,7 +199,11 @@ LayoutChoice layout(const LayoutQuery& query) {
   if (groups < 1 || (*weights)[1] < 1 || oc < 1 || oc % groups != 0) return plain;
   const bool one_tap = weights->elements(2, weights->rank()) == 1;
   if (oc < query.block / 2 && (one_tap || groups > 1)) return plain;
-  const ConvShape shape{.ic = (*weights)[1] * groups, .oc = oc, .groups = groups};
+  const ConvShape shape{.ic = (*weights)[1] * groups,
+                        .oc = oc,
+                        .kh = weights->rank() == 4 ? (*weights)[2] : 1,
+                        .kw = (*weights)[weights->rank() - 1],
+                        .groups = groups};
   LayoutChoice blocked = plain;
   blocked.outputs[0] = Layout::kBlocked;
   if (inputs > kResidual && query.node.inputs[kResidual] != kNoValue) {

@@ -88,7 +88,7 @@ double winograd_conv_cost(const ConvShape& s, int tile, Isa isa) {
   const double elements = in * in, filter = static_cast<double>((tile + 2) * (tile + 2));
   const double oc = padded_channels(s.oc, isa_unit_lanes(isa));
   const double ic = padded_channels(s.ic, lanes);
-  const double filters = oc * static_cast<double>(s.ic);
+  const double filters = oc * static_cast<double>(ceil_div(s.ic, s.groups));
   return static_cast<double>(tiles) *
              (elements * filters * tile_loss(tiles, lanes) + work.input * ic + work.output * oc) +
          weight_cost(filter * filters, isa);

@@ -16,6 +16,7 @@
 
 #include "kernels/conv/conv_algorithm.h"
 #include "kernels/conv/conv_driver.h"
+#include "kernels/conv/conv_groups.h"
 #include "kernels/conv/direct.simd.h"
 #include "kernels/conv/expanded_conv.h"
 #include "kernels/conv/source_window.h"
@@ -51,21 +52,20 @@ ConvShape class_shape(const ConvShape& s, std::int64_t classes) {
 
 // Most lanes of the only block of outputs would be empty.
 bool has_few_outputs(const ConvShape& s, Isa isa) {
-  return s.groups == 1 && s.oc <= kFewOutputs && 2 * s.oc <= isa_lanes(isa) &&
-         s.ic >= isa_lanes(isa) / 2 && s.kh * s.kw > 1;
+  return s.oc <= kFewOutputs && 2 * s.oc <= isa_lanes(isa) && s.ic >= isa_lanes(isa) / 2 &&
+         s.kh * s.kw > 1;
 }
 
 class DirectConv final : public ConvAlgorithm {
  public:
   DirectConv(const ConvShape& shape, std::int64_t merged, Isa isa)
-      : s_(merge_groups(shape, merged)),
+      : s_(shape),
+        groups_(shape, merged),
         lanes_(isa_lanes(isa)),
-        few_outputs_(has_few_outputs(s_, isa)),
+        few_outputs_(groups_.count == 1 && has_few_outputs(s_, isa)),
         kernel_(few_outputs_ ? simd::few_outputs_conv_f32.get(isa)
                              : simd::direct_conv_f32.get(isa)),
-        group_ic_(std::min(shape.ic / shape.groups * merged, shape.ic)),
-        group_oc_(std::min(shape.oc / shape.groups * merged, shape.oc)),
-        ic_blocks_(ceil_div(group_ic_, lanes_)),
+        ic_blocks_(ceil_div(groups_.ic, lanes_)),
         pixels_only_(shape.kh == 1 && shape.kw == 1),
         in_place_(pixels_only_ && shape.stride_h == 1 && shape.stride_w == 1 &&
                   shape.oh == shape.ih && shape.ow == shape.iw && shape.pad_top == 0 &&
@@ -84,18 +84,18 @@ class DirectConv final : public ConvAlgorithm {
   }
 
   std::size_t packed_floats() const noexcept override {
-    return static_cast<std::size_t>(s_.groups * group_packed());
+    return static_cast<std::size_t>(groups_.count * group_packed());
   }
 
   void pack(const float* w, float* packed, int threads) const noexcept override {
     if (few_outputs_) return pack_few(w, packed);
     const std::int64_t taps = s_.kh * s_.kw;
-    for (std::int64_t g = 0; g < s_.groups; ++g, w += group_oc_ * group_ic_ * taps) {
+    for (std::int64_t g = 0; g < groups_.count; ++g, w += groups_.oc * groups_.ic * taps) {
       const auto weight = [&](std::int64_t o, std::int64_t i, std::int64_t t) {
-        return w[(o * group_ic_ + i) * taps + t];
+        return w[(o * groups_.ic + i) * taps + t];
       };
-      pack_panels(weight, out_channels(g), in_channels(g), taps, lanes_, kPanelBlocks,
-                  packed + g * group_packed(), threads);
+      pack_panels(weight, groups_.out_channels(g), groups_.in_channels(g), taps, lanes_,
+                  kPanelBlocks, packed + g * group_packed(), threads);
     }
   }
 
@@ -104,8 +104,8 @@ class DirectConv final : public ConvAlgorithm {
   }
 
   ConvSplit split(int threads) const noexcept override {
-    return split_output(parts(), row_blocks_for(threads),
-                        std::min(rows_, rows_ * row_pixels() / kTilePixels), panels(), threads);
+    return groups_.split(s_.n * classes_, row_blocks_for(threads),
+                         std::min(rows_, rows_ * row_pixels() / kTilePixels), panels(), threads);
   }
 
   void run(const ConvArgs& args) const noexcept override {
@@ -128,16 +128,8 @@ class DirectConv final : public ConvAlgorithm {
   }
 
  private:
-  // Of one group, that exist.
-  std::int64_t in_channels(std::int64_t group) const {
-    return std::min(group_ic_, s_.ic - group * group_ic_);
-  }
-  std::int64_t out_channels(std::int64_t group) const {
-    return std::min(group_oc_, s_.oc - group * group_oc_);
-  }
-
-  std::int64_t parts() const { return s_.n * s_.groups * classes_; }
-  std::int64_t panels() const { return ceil_div(group_oc_, kPanelBlocks * lanes_); }
+  std::int64_t parts() const { return s_.n * groups_.count * classes_; }
+  std::int64_t panels() const { return ceil_div(groups_.oc, kPanelBlocks * lanes_); }
   std::int64_t row_pixels() const { return pixels_only_ ? 1 : s_.ow; }
 
   // Kernels of one column: rows follow each other in the window and the output without a gap.
@@ -147,7 +139,7 @@ class DirectConv final : public ConvAlgorithm {
 
   std::int64_t group_packed() const {
     if (few_outputs_) return ic_blocks_ * lanes_ * s_.kh * s_.kw * s_.oc;
-    return packed_panel_floats(group_oc_, group_ic_, s_.kh * s_.kw, lanes_);
+    return packed_panel_floats(groups_.oc, groups_.ic, s_.kh * s_.kw, lanes_);
   }
 
   // [ic blocks][taps][oc][c]
@@ -165,12 +157,11 @@ class DirectConv final : public ConvAlgorithm {
   }
 
   DirectUnit unit_of(std::int64_t block, std::int64_t row_blocks) const {
-    const std::int64_t row_class = block / row_blocks % classes_;
-    const std::int64_t group = block / row_blocks / classes_;
+    const ConvUnit unit = conv_unit(block, classes_ * row_blocks, groups_.count);
+    const std::int64_t row_class = unit.block / row_blocks;
     // Later classes may be a row shorter.
     const std::int64_t rows = pixels_only_ ? rows_ : ceil_div(s_.oh - row_class, classes_);
-    return {group / s_.groups, group % s_.groups, row_class,
-            chunk_of(rows, block % row_blocks, row_blocks)};
+    return {unit.image, unit.group, row_class, chunk_of(rows, unit.block % row_blocks, row_blocks)};
   }
 
   // As few as the window allows; as many for each thread where the input is larger than the
@@ -200,8 +191,8 @@ class DirectConv final : public ConvAlgorithm {
   // more channels is read in equal chunks, and sums wait in the output.
   std::int64_t chunk_channels() const {
     const std::int64_t channel = kPanelBlocks * lanes_ * s_.kh * s_.kw;
-    const std::int64_t bytes = group_ic_ * channel * static_cast<std::int64_t>(sizeof(float));
-    if (bytes <= l2_cache_bytes() / 4) return group_ic_;
+    const std::int64_t bytes = groups_.ic * channel * static_cast<std::int64_t>(sizeof(float));
+    if (bytes <= l2_cache_bytes() / 4) return groups_.ic;
     return ceil_div(ic_blocks_, ceil_div(bytes, l2_cache_bytes() / 6)) * lanes_;
   }
 
@@ -220,7 +211,7 @@ class DirectConv final : public ConvAlgorithm {
 
   void copy_source(const float* input, const DirectUnit& unit, float* window) const {
     const float* const from = input_of(input, unit);
-    const std::int64_t blocks = ceil_div(in_channels(unit.group), lanes_);
+    const std::int64_t blocks = ceil_div(groups_.in_channels(unit.group), lanes_);
     if (pixels_only_) {
       copy_pixels(from, blocks, unit.rows, window);
     } else {
@@ -256,8 +247,8 @@ class DirectConv final : public ConvAlgorithm {
   void run_unit(const ConvArgs& args, const DirectUnit& unit, Span panels,
                 const float* window) const {
     const std::int64_t panel = kPanelBlocks * lanes_;
-    if (panels.first * panel >= out_channels(unit.group)) return;
-    const std::int64_t first_oc = unit.group * group_oc_ + panels.first * panel;
+    if (panels.first * panel >= groups_.out_channels(unit.group)) return;
+    const std::int64_t first_oc = unit.group * groups_.oc + panels.first * panel;
     const std::int64_t out_plane = s_.oh * s_.ow * lanes_;
     const std::int64_t first_pixel =
         pixels_only_ ? unit.rows.first : (unit.rows.first * classes_ + unit.row_class) * s_.ow;
@@ -271,14 +262,14 @@ class DirectConv final : public ConvAlgorithm {
     b.step = lanes_;
     b.taps = taps_.data();
     b.tap_count = static_cast<int>(taps_.size());
-    b.channels = static_cast<int>(in_channels(unit.group));
+    b.channels = static_cast<int>(groups_.in_channels(unit.group));
     b.chunk = static_cast<int>(chunk_channels());
     b.rows = static_cast<int>(one_row() ? 1 : unit.rows.count());
     b.width = static_cast<int>(one_row() ? unit.rows.count() * row_pixels() : s_.ow);
     b.weights = args.weights + unit.group * group_packed() +
                 panels.first * panel * b.channels * b.tap_count;
-    b.out_channels = static_cast<int>(std::min(out_channels(unit.group), panels.last * panel) -
-                                      panels.first * panel);
+    b.out_channels = static_cast<int>(
+        std::min(groups_.out_channels(unit.group), panels.last * panel) - panels.first * panel);
     b.residual = args.residual == nullptr ? nullptr : args.residual + out;
     b.output = args.output + out;
     b.output_plane = out_plane;
@@ -290,10 +281,11 @@ class DirectConv final : public ConvAlgorithm {
   }
 
   ConvShape s_;
+  ConvGroups groups_;
   int lanes_;
   bool few_outputs_;  // lanes are input channels
   simd::direct_conv_f32_fn* kernel_;
-  std::int64_t group_ic_, group_oc_, ic_blocks_;
+  std::int64_t ic_blocks_;
   bool pixels_only_;  // 1x1: output pixels are one long row
   bool in_place_;     // the input needs no copy
   std::int64_t classes_;
@@ -313,11 +305,11 @@ const char* direct_conv_declines(const ConvShape& s, Isa isa) {
 }
 
 std::unique_ptr<ConvAlgorithm> make_direct_conv(const ConvShape& shape, Isa isa) {
-  return make_merged_conv(shape, 1, isa);
+  return make_merged_direct(shape, 1, isa);
 }
 
-std::unique_ptr<ConvAlgorithm> make_merged_conv(const ConvShape& shape, std::int64_t merged,
-                                                Isa isa) {
+std::unique_ptr<ConvAlgorithm> make_merged_direct(const ConvShape& shape, std::int64_t merged,
+                                                  Isa isa) {
   return std::make_unique<DirectConv>(shape, merged, isa);
 }
 

@@ -1,7 +1,7 @@
 // Winograd convolution of NCHWc, 3x3 with stride 1 and any dilation or with stride 2, see
 // conv_algorithm.h.
 //
-//   for each block of tiles                                  V and a panel's products stay in L2
+//   for each group, block of tiles                           V and a panel's products stay in L2
 //     V[e][ic] = B' x B                                      e: the elements of a tile
 //     for each panel of 2 * c output channels
 //       for each e: M[e] = V[e] * U[filter of e]             matrix products over input channels
@@ -19,6 +19,8 @@
 
 #include "kernels/conv/conv_algorithm.h"
 #include "kernels/conv/conv_driver.h"
+#include "kernels/conv/conv_groups.h"
+#include "kernels/conv/expanded_conv.h"
 #include "kernels/conv/winograd.simd.h"
 #include "kernels/conv/winograd_points.h"
 #include "kernels/kernel_context.h"
@@ -27,7 +29,7 @@
 namespace mini_infer {
 namespace {
 
-constexpr int kPanelBlocks = 2;
+constexpr std::int64_t kPanelBlocks = 2;
 constexpr std::int64_t kCacheLineFloats = 16;
 // V and products of one block of tiles, at most, whatever it would save.
 constexpr std::int64_t kMostBlockBytes = 48 << 20;
@@ -101,14 +103,15 @@ std::int64_t spread(std::int64_t floats) {
 
 class WinogradConv final : public ConvAlgorithm {
  public:
-  WinogradConv(const ConvShape& shape, int tile, Isa isa)
+  WinogradConv(const ConvShape& shape, std::int64_t merged, int tile, Isa isa)
       : s_(shape),
+        groups_(shape, merged),
         lanes_(isa_lanes(isa)),
         variant_(variant_of(tile, shape.stride_h, isa)),
         filters_(simd::winograd_filters_f64.get(isa)),
         elements_(variant_.in() * variant_.in()),
         filter_elements_(variant_.filter_rows() * variant_.filter_rows()),
-        ic_blocks_(ceil_div(shape.ic, lanes_)),
+        ic_blocks_(ceil_div(groups_.ic, lanes_)),
         tiles_y_(winograd_tiles(shape.oh, shape.dilation_h, variant_.out)),
         tiles_x_(winograd_tiles(shape.ow, shape.dilation_w, variant_.out)),
         tiles_(shape.n * shape.dilation_h * tiles_y_ * shape.dilation_w * tiles_x_) {
@@ -118,22 +121,21 @@ class WinogradConv final : public ConvAlgorithm {
   const char* name() const noexcept override { return variant_.name; }
 
   std::size_t packed_floats() const noexcept override {
-    return static_cast<std::size_t>(packed_panel_floats(s_.oc, s_.ic, filter_elements_, lanes_));
+    return static_cast<std::size_t>(groups_.count * group_packed());
   }
 
-  // [panels][f][ic][panel width], f: the elements of a filter
+  // [groups][panels][f][ic][panel width], f: the elements of a filter
   void pack(const float* w, float* packed, int threads) const noexcept override {
     const std::vector<double> g = weight_transform(variant_);
-    const std::int64_t padded = ceil_div(s_.oc, lanes_) * lanes_, panel = kPanelBlocks * lanes_;
-    const std::int64_t filter = filter_elements_ * s_.ic;
-    parallel_for(
-        threads, ceil_div(padded, panel), static_cast<double>(9 * panel * filter),
-        [&](Range panels, int) {
-          for (std::int64_t p = panels.begin; p < panels.end; ++p) {
-            const std::int64_t first = p * panel;
-            pack_panel(g, w, {first, std::min(first + panel, padded)}, packed + first * filter);
-          }
-        });
+    const double work =
+        static_cast<double>(9 * kPanelBlocks * lanes_ * filter_elements_ * groups_.ic);
+    parallel_for(threads, groups_.count * panels(), work, [&](Range range, int) {
+      for (std::int64_t u = range.begin; u < range.end; ++u) {
+        const std::int64_t group = u / panels();
+        pack_panel(g, w + group * groups_.oc * groups_.ic * 9, group, u % panels(),
+                   packed + group * group_packed());
+      }
+    });
   }
 
   std::size_t scratch_bytes(int threads) const noexcept override {
@@ -144,7 +146,8 @@ class WinogradConv final : public ConvAlgorithm {
 
   ConvSplit split(int threads) const noexcept override {
     const Plan p = plan(threads);
-    return p.shared ? shared_split(panels(), threads) : ConvSplit{p.blocks, p.chunks};
+    if (p.shared) return shared_split(panels(), threads);
+    return {groups_.count * p.blocks, p.chunks};
   }
 
   void run(const ConvArgs& args) const noexcept override {
@@ -180,7 +183,7 @@ class WinogradConv final : public ConvAlgorithm {
       return static_cast<double>(elements_ * blocks * lanes_ * tiles) * sizeof(float);
     };
     const double v = bytes(ic_blocks_), products = bytes(kPanelBlocks * group);
-    const double u = static_cast<double>(packed_floats()) * sizeof(float);
+    const double u = static_cast<double>(group_packed()) * sizeof(float);
     const double l2 = static_cast<double>(l2_cache_bytes());
     const double groups = static_cast<double>(ceil_div(panels(), group));
     double moved = u * (u <= kNearWeights * l2 ? kNearRead : kFarRead);
@@ -215,7 +218,11 @@ class WinogradConv final : public ConvAlgorithm {
     p.blocks = blocks_;
     p.chunks = 1;
     p.group = group_;
-    if (threads > 1 && p.blocks < 4 * threads) {
+    if (groups_.count > 1) {
+      const std::int64_t fewest_tiles = groups_.count < threads ? kStarvedTiles : kLeastTiles;
+      const std::int64_t most = std::max(p.blocks, tiles_ / fewest_tiles);
+      p.blocks = groups_.split(1, p.blocks, most, 1, threads).blocks / groups_.count;
+    } else if (threads > 1 && p.blocks < 4 * threads) {
       const std::int64_t most = tiles_ / kLeastTiles / threads * threads;
       p.blocks = std::min(ceil_div(p.blocks, threads) * threads, most);
       if (most == 0 && threads == 2) {
@@ -234,37 +241,44 @@ class WinogradConv final : public ConvAlgorithm {
     return p;
   }
 
-  // Filters `outs` of all input channels.
-  void pack_panel(const std::vector<double>& g, const float* w, Span outs, float* packed) const {
-    const std::int64_t real = std::min(outs.last, s_.oc) - outs.first;
+  // Filters of one panel of a group, all of its input channels. w and packed are the group's.
+  void pack_panel(const std::vector<double>& g, const float* w, std::int64_t group,
+                  std::int64_t panel, float* packed) const {
+    const std::int64_t channels = groups_.in_channels(group), first = panel * kPanelBlocks * lanes_;
+    const std::int64_t real = std::min(groups_.out_channels(group) - first, kPanelBlocks * lanes_);
+    if (real <= 0) return;
+    const std::int64_t width = ceil_div(real, lanes_) * lanes_;
     WinogradFilters f{};
     f.transform = g.data();
     f.rows = static_cast<int>(variant_.filter_rows());
-    f.width = static_cast<int>(outs.count());
-    f.element = s_.ic * outs.count();
-    for (std::int64_t ic = 0; ic < s_.ic; ++ic) {
+    f.width = static_cast<int>(width);
+    f.element = channels * width;
+    for (std::int64_t ic = 0; ic < channels; ++ic) {
       for (std::int64_t o = 0; o < real; ++o) {
-        const float* const from = w + ((outs.first + o) * s_.ic + ic) * 9;
+        const float* const from = w + ((first + o) * groups_.ic + ic) * 9;
         for (int t = 0; t < 9; ++t) f.taps[t][o] = static_cast<double>(from[t]);
       }
-      f.packed = packed + ic * outs.count();
+      f.packed = packed + first * filter_elements_ * channels + ic * width;
       filters_(f);
     }
   }
 
   void run_blocks(const ConvArgs& args, const Plan& p) const {
-    const double work = conv_work(s_) / static_cast<double>(p.blocks * p.chunks);
-    parallel_for(args.threads, p.blocks * p.chunks, work, [&](Range units, int thread) {
+    const std::int64_t count = split(args.threads).units();
+    const double work = conv_work(s_) / static_cast<double>(count);
+    parallel_for(args.threads, count, work, [&](Range units, int thread) {
       float* const v =
           reinterpret_cast<float*>(args.scratch) + scratch_offset(thread_floats(p), thread);
       float* const products = v + elements_ * p.v_element;
       std::int64_t transformed = -1;
       for (std::int64_t u = units.begin; u < units.end; ++u) {
-        const std::int64_t block = u / p.chunks;
-        const Span tiles = chunk_of(tiles_, block, p.blocks);
-        if (transformed != block) transform_input(args, p, tiles, {0, ic_blocks_}, v);
-        transformed = block;
-        multiply(args, p, tiles, chunk_of(panels(), u % p.chunks, p.chunks), v, products);
+        const ConvUnit unit = conv_unit(u / p.chunks, p.blocks, groups_.count);
+        const Span tiles = chunk_of(tiles_, unit.block, p.blocks);
+        const Span blocks{0, ceil_div(groups_.in_channels(unit.group), lanes_)};
+        if (transformed != u / p.chunks) transform_input(args, p, unit.group, tiles, blocks, v);
+        transformed = u / p.chunks;
+        multiply(args, p, unit.group, tiles, chunk_of(panels(), u % p.chunks, p.chunks), v,
+                 products);
       }
     });
   }
@@ -283,11 +297,11 @@ class WinogradConv final : public ConvAlgorithm {
     };
     const double transform_work = static_cast<double>(ic_blocks_ * tiles_ * elements_ * lanes_) * 4;
     for_units(ic_blocks_, transform_work, [&](Span tiles, Span blocks, int) {
-      transform_input(args, p, tiles, blocks, v + tiles.first * lanes_);
+      transform_input(args, p, 0, tiles, blocks, v + tiles.first * lanes_);
     });
     for_units(panels(), conv_work(s_), [&](Span tiles, Span some, int thread) {
       float* const products = v + shared_v(p) + scratch_offset(thread_floats(p), thread);
-      multiply(args, p, tiles, some, v + tiles.first * lanes_, products);
+      multiply(args, p, 0, tiles, some, v + tiles.first * lanes_, products);
     });
   }
 
@@ -296,7 +310,11 @@ class WinogradConv final : public ConvAlgorithm {
     return split_output(1, 1, tiles_ / kStarvedTiles, panels, threads);
   }
 
-  std::int64_t panels() const { return ceil_div(s_.oc, kPanelBlocks * lanes_); }
+  // Of a whole group.
+  std::int64_t panels() const { return ceil_div(groups_.oc, kPanelBlocks * lanes_); }
+  std::int64_t group_packed() const {
+    return packed_panel_floats(groups_.oc, groups_.ic, filter_elements_, lanes_);
+  }
 
   WinogradMap map() const {
     return {static_cast<int>(s_.ih),
@@ -312,13 +330,13 @@ class WinogradConv final : public ConvAlgorithm {
             s_.border};
   }
 
-  void transform_input(const ConvArgs& args, const Plan& p, Span tiles, Span blocks,
-                       float* v) const {
+  void transform_input(const ConvArgs& args, const Plan& p, std::int64_t group, Span tiles,
+                       Span blocks, float* v) const {
     const std::int64_t plane = s_.ih * s_.iw * lanes_;
     WinogradInput in{};
     in.map = map();
-    in.input = args.input + blocks.first * plane;
-    in.image_stride = ic_blocks_ * plane;
+    in.input = args.input + (group * ic_blocks_ + blocks.first) * plane;
+    in.image_stride = ceil_div(s_.ic, lanes_) * plane;
     in.blocks = static_cast<int>(blocks.count());
     in.first_tile = tiles.first;
     in.tiles = static_cast<int>(tiles.count());
@@ -328,22 +346,23 @@ class WinogradConv final : public ConvAlgorithm {
     variant_.input(in);
   }
 
-  void multiply(const ConvArgs& args, const Plan& p, Span tiles, Span panels, const float* v,
-                float* products) const {
-    const std::int64_t plane = s_.oh * s_.ow * lanes_;
-    const std::int64_t first_oc = panels.first * kPanelBlocks * lanes_;
-    const std::int64_t offset = first_oc / lanes_ * plane;
+  void multiply(const ConvArgs& args, const Plan& p, std::int64_t group, Span tiles, Span panels,
+                const float* v, float* products) const {
+    const std::int64_t plane = s_.oh * s_.ow * lanes_, channels = groups_.in_channels(group);
+    const std::int64_t first = panels.first * kPanelBlocks * lanes_;  // of the group's
+    const std::int64_t count =
+        std::min(groups_.out_channels(group), panels.last * kPanelBlocks * lanes_) - first;
+    const std::int64_t first_oc = group * groups_.oc + first, offset = first_oc / lanes_ * plane;
     WinogradOutput out{};
     out.map = map();
     out.v = v;
     out.v_element = p.v_element;
     out.v_block = p.block_tiles * lanes_;
-    out.channels = static_cast<int>(s_.ic);
+    out.channels = static_cast<int>(channels);
     out.first_tile = tiles.first;
     out.tiles = static_cast<int>(tiles.count());
-    out.weights = args.weights + first_oc * filter_elements_ * s_.ic;
-    out.out_channels =
-        static_cast<int>(std::min(s_.oc, panels.last * kPanelBlocks * lanes_) - first_oc);
+    out.weights = args.weights + group * group_packed() + first * filter_elements_ * channels;
+    out.out_channels = static_cast<int>(count);
     out.panels_at_once = static_cast<int>(p.group);
     out.products = products;
     out.products_element = p.products_element;
@@ -355,6 +374,7 @@ class WinogradConv final : public ConvAlgorithm {
   }
 
   ConvShape s_;
+  ConvGroups groups_;
   int lanes_;
   Variant variant_;
   simd::winograd_filters_f64_fn* filters_;
@@ -364,19 +384,25 @@ class WinogradConv final : public ConvAlgorithm {
 
 }  // namespace
 
-const char* winograd_conv_declines(const ConvShape& s, Isa /*isa*/) {
+const char* winograd_conv_declines(const ConvShape& s, Isa isa) {
   if (s.kh != 3 || s.kw != 3) return "the kernel is not 3x3";
   if (s.stride_h != s.stride_w || s.stride_h > 2) return "the stride is not 1 or 2";
   if (s.stride_h == 2 && (s.dilation_h != 1 || s.dilation_w != 1)) return "stride 2 and dilation";
-  if (s.groups != 1) return "it has groups";
+  if (merged_groups(s, isa) > 1) return expanded_conv_declines(s, isa);
   return nullptr;
 }
 
+template <int kTile>
+std::unique_ptr<ConvAlgorithm> make_merged_winograd(const ConvShape& shape, std::int64_t merged,
+                                                    Isa isa) {
+  return std::make_unique<WinogradConv>(shape, merged, kTile, isa);
+}
+
 std::unique_ptr<ConvAlgorithm> make_winograd4_conv(const ConvShape& shape, Isa isa) {
-  return std::make_unique<WinogradConv>(shape, 4, isa);
+  return expand_groups(shape, isa, make_merged_winograd<4>);
 }
 std::unique_ptr<ConvAlgorithm> make_winograd2_conv(const ConvShape& shape, Isa isa) {
-  return std::make_unique<WinogradConv>(shape, 2, isa);
+  return expand_groups(shape, isa, make_merged_winograd<2>);
 }
 
 }  // namespace mini_infer

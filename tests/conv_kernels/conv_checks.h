@@ -2,6 +2,7 @@
 // comparison with the double-precision reference on every instruction set and with 1 to 3 threads.
 #pragma once
 
+#include "kernels/conv/expanded_conv.h"
 #include "tests/conv_kernels/conv_reference.h"
 
 namespace mini_infer::conv_test {
@@ -19,6 +20,12 @@ inline constexpr Algorithm kDirect{"direct", direct_conv_declines, make_direct_c
                                    InputLayout::kBlocked, 1e-6};
 inline constexpr Algorithm kStrassen{
     "strassen", strassen_conv_declines, make_strassen_conv, InputLayout::kBlocked, 1e-6, true};
+inline constexpr Algorithm kExpanded{"expanded", expanded_conv_declines, make_expanded_conv,
+                                     InputLayout::kBlocked, 1e-6};
+inline constexpr Algorithm kWinograd4{
+    "winograd4", winograd_conv_declines, make_winograd4_conv, InputLayout::kBlocked, 2e-6, true};
+inline constexpr Algorithm kWinograd2{
+    "winograd2", winograd_conv_declines, make_winograd2_conv, InputLayout::kBlocked, 1e-6, true};
 
 // Those that take the problem, on every instruction set this machine has, against the reference; 2
 // and 3 threads must give the same bits as 1.

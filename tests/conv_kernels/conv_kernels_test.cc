@@ -2,7 +2,6 @@
 // reference; 2 and 3 threads must give the same bits as 1.
 #include <gtest/gtest.h>
 
-#include "kernels/conv/expanded_conv.h"
 #include "tests/conv_kernels/conv_checks.h"
 
 namespace mini_infer::conv_test {
@@ -11,14 +10,6 @@ namespace {
 constexpr Algorithm kStem{"stem", stem_conv_declines, make_stem_conv, InputLayout::kPlain, 1e-6};
 constexpr Algorithm kDepthwise{"depthwise", depthwise_conv_declines, make_depthwise_conv,
                                InputLayout::kBlocked, 1e-6};
-
-constexpr Algorithm kExpanded{"expanded", expanded_conv_declines, make_expanded_conv,
-                              InputLayout::kBlocked, 1e-6};
-
-constexpr Algorithm kWinograd4{
-    "winograd4", winograd_conv_declines, make_winograd4_conv, InputLayout::kBlocked, 2e-6, true};
-constexpr Algorithm kWinograd2{
-    "winograd2", winograd_conv_declines, make_winograd2_conv, InputLayout::kBlocked, 1e-6, true};
 
 constexpr Algorithm kTransposed{"transposed", transposed_conv_declines, make_transposed_conv,
                                 InputLayout::kBlocked, 1e-6};
@@ -192,26 +183,6 @@ TEST(Direct, declines_groups_of_split_blocks) {
   s.groups = 2;
   set_output_extents(s);
   EXPECT_NE(direct_conv_declines(s, best_isa()), nullptr);
-}
-
-TEST(Expanded, groups) {
-  for (const auto& [groups, ic, oc] : {std::array<std::int64_t, 3>{13, 8, 8},
-                                       {5, 24, 24},
-                                       {9, 8, 2},
-                                       {3, 5, 20},
-                                       {7, 16, 4},
-                                       {33, 4, 4},
-                                       {2, 1, 3},
-                                       {5, 48, 32}}) {
-    ConvShape s = square(groups * ic, groups * oc, 9, 3, 2, 1);
-    s.n = 2;
-    s.groups = groups;
-    check({kExpanded}, s);
-    s.kh = s.kw = 1;
-    check({kExpanded}, s);
-    s.stride_h = s.stride_w = 1;
-    check({kExpanded}, s, {.with_bias = true, .with_slope = true});
-  }
 }
 
 TEST(Stem, channels_and_kernels) {

@@ -1,0 +1,121 @@
+// Convolutions with groups: whole channel blocks, or several groups merged to them.
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "kernels/conv/conv_driver.h"
+#include "kernels/conv/expanded_conv.h"
+#include "tests/conv_kernels/conv_checks.h"
+
+namespace mini_infer::conv_test {
+namespace {
+
+ConvShape grouped(std::int64_t groups, std::int64_t ic, std::int64_t oc, std::int64_t size,
+                  std::int64_t stride) {
+  ConvShape s = square(groups * ic, groups * oc, size, 3, stride, 1);
+  s.groups = groups;
+  return s;
+}
+
+TEST(Expanded, groups) {
+  for (const auto& [groups, ic, oc] : {std::array<std::int64_t, 3>{13, 8, 8},
+                                       {5, 24, 24},
+                                       {9, 8, 2},
+                                       {3, 5, 20},
+                                       {7, 16, 4},
+                                       {33, 4, 4},
+                                       {2, 1, 3},
+                                       {5, 48, 32}}) {
+    ConvShape s = square(groups * ic, groups * oc, 9, 3, 2, 1);
+    s.n = 2;
+    s.groups = groups;
+    check({kExpanded}, s);
+    s.kh = s.kw = 1;
+    check({kExpanded}, s);
+    s.stride_h = s.stride_w = 1;
+    check({kExpanded}, s, {.with_bias = true, .with_slope = true});
+  }
+}
+
+// Groups of whole blocks, of parts of them, and of both; the last merged group is often smaller.
+TEST(GroupedWinograd, channels_of_a_group) {
+  for (const auto& [groups, ic, oc] : {std::array<std::int64_t, 3>{3, 16, 32},
+                                       {5, 24, 24},
+                                       {13, 8, 8},
+                                       {2, 40, 40},
+                                       {3, 56, 24},
+                                       {9, 4, 4},
+                                       {5, 8, 2},
+                                       {3, 32, 48}}) {
+    for (const std::int64_t stride : {1, 2}) {
+      check({kWinograd4, kWinograd2}, grouped(groups, ic, oc, 9, stride));
+    }
+  }
+}
+
+TEST(GroupedWinograd, sizes_and_batches) {
+  for (const std::int64_t size : {1, 4, 7, 13, 30}) {
+    ConvShape s = grouped(3, 24, 24, size, 1);
+    s.n = 3;
+    s.iw = size + 2;
+    check({kWinograd4, kWinograd2}, s);
+  }
+  ConvShape dilated = grouped(5, 8, 16, 11, 1);
+  dilated.dilation_h = dilated.dilation_w = 2;
+  check({kWinograd4, kWinograd2}, dilated);
+}
+
+TEST(GroupedWinograd, epilogues) {
+  for (const ProblemOptions& options : epilogues())
+    check({kWinograd4, kWinograd2}, grouped(5, 24, 24, 10, 1), options);
+}
+
+TEST(GroupedWinograd, takes_wide_groups_only_where_little_is_wasted) {
+  for (const Isa isa : supported_isas()) {
+    const ConvShape depthwise = grouped(64, 1, 1, 9, 1);
+    if (isa_lanes(isa) > 8) {
+      EXPECT_NE(winograd_conv_declines(depthwise, isa), nullptr);
+    }
+    EXPECT_EQ(winograd_conv_declines(grouped(4, 56, 56, 9, 1), isa), nullptr) << isa_name(isa);
+    ConvShape wide = grouped(8, 36, 36, 9, 1);  // four groups where blocks have 16 channels
+    EXPECT_EQ(winograd_conv_declines(wide, isa) == nullptr, isa_lanes(isa) <= 8) << isa_name(isa);
+    wide.kh = wide.kw = 5;
+    EXPECT_NE(expanded_conv_declines(wide, isa), nullptr) << isa_name(isa);
+  }
+}
+
+// Smaller last groups, more threads than groups, blocks of pixels for each thread.
+TEST(GroupedManyThreads, give_the_same_bits) {
+  for (const Algorithm& algorithm : {kExpanded, kWinograd4, kWinograd2}) {
+    for (ConvShape shape : {grouped(3, 24, 24, 30, 1), grouped(17, 24, 24, 7, 1),
+                            grouped(5, 8, 8, 29, 2), grouped(4, 16, 32, 14, 1)}) {
+      set_output_extents(shape);
+      const Problem problem = make_problem(shape, {});
+      for (const Isa isa : supported_isas()) {
+        if (algorithm.declines(shape, isa) != nullptr) continue;
+        const auto conv = algorithm.make(shape, isa);
+        const std::vector<float> y = run_conv(*conv, problem, isa, 1, algorithm.layout);
+        for (const int threads : {2, 7, 16, 64}) {
+          EXPECT_EQ(run_conv(*conv, problem, isa, threads, algorithm.layout), y)
+              << algorithm.name << " " << isa_name(isa) << ", " << threads << " threads";
+        }
+      }
+    }
+  }
+}
+
+// Of a smaller last group each thread has its part.
+TEST(GroupedSplit, gives_threads_equal_work) {
+  for (const auto& make : {make_expanded_conv, make_winograd4_conv}) {
+    ConvShape shape = grouped(3, 24, 24, 56, 1);
+    set_output_extents(shape);
+    for (const int threads : {2, 4}) {
+      const ConvSplit split = make(shape, best_isa())->split(threads);
+      EXPECT_EQ(split.blocks / ceil_div(3, merged_groups(shape, best_isa())) % threads, 0)
+          << threads;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace mini_infer::conv_test

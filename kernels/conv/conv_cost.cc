@@ -89,9 +89,13 @@ double winograd_conv_cost(const ConvShape& s, int tile, Isa isa) {
   const double oc = padded_channels(s.oc, isa_unit_lanes(isa));
   const double ic = padded_channels(s.ic, lanes);
   const double filters = oc * static_cast<double>(ceil_div(s.ic, s.groups));
+  // Beginning and end of a register tile of a product, in vectors: felt where channels are few.
+  constexpr double kTileEnds = 40;
+  const auto products = static_cast<double>(ceil_div(tiles, tile_pixels(lanes)) * s.groups *
+                                            ceil_div(ceil_div(s.oc, s.groups), 2 * lanes));
   return static_cast<double>(tiles) *
              (elements * filters * tile_loss(tiles, lanes) + work.input * ic + work.output * oc) +
-         weight_cost(filter * filters, isa);
+         elements * products * kTileEnds * lanes + weight_cost(filter * filters, isa);
 }
 
 double row_conv_cost(const ConvGeometry& g) { return 1.5 * g.macs(); }

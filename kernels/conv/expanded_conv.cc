@@ -67,15 +67,17 @@ std::unique_ptr<ConvAlgorithm> expand_groups(const ConvShape& shape, Isa isa, Ma
 }
 
 const char* expanded_conv_declines(const ConvShape& s, Isa isa) {
-  constexpr std::int64_t kMostMerged = 8, kMostChannels = 32, kMostMergedWinograd = 2;
+  constexpr std::int64_t kMostMerged = 8, kMostChannels = 32;
   if (s.groups == 1) return "it has no groups";
-  const std::int64_t merged = merged_groups(s, isa);
-  if (merged > kMostMerged) return "too many groups would share a channel block";
-  // Winograd's algorithm saves more than two groups of zeros cost.
-  const bool may_be_winograd = s.kh == 3 && s.kw == 3 && merged <= kMostMergedWinograd;
-  if (s.oc / s.groups > kMostChannels && !may_be_winograd) {
-    return "a matrix product for each group has no zeros";
+  const std::int64_t merged = merged_groups(s, isa), oc = s.oc / s.groups;
+  // Winograd's algorithm saves as much as four groups of zeros cost, and its tiles are full.
+  const bool winograd = s.kh == 3 && s.kw == 3;
+  // A matrix product for each group has no zeros, but half empty tiles where it has few rows.
+  const bool few = merged * oc <= 2 * isa_lanes(isa);
+  if (merged > (few ? kMostMerged : winograd ? 4 : 2)) {
+    return "too many groups would share a channel block";
   }
+  if (oc > kMostChannels && !winograd) return "a matrix product for each group has no zeros";
   return nullptr;
 }
 

@@ -70,17 +70,22 @@ TEST(GroupedWinograd, epilogues) {
     check({kWinograd4, kWinograd2}, grouped(5, 24, 24, 10, 1), options);
 }
 
-TEST(GroupedWinograd, takes_wide_groups_only_where_little_is_wasted) {
+TEST(Groups, are_merged_where_little_is_wasted) {
+  const auto pointwise = [](std::int64_t groups, std::int64_t channels) {
+    ConvShape s = grouped(groups, channels, channels, 9, 1);
+    s.kh = s.kw = 1;
+    return s;
+  };
   for (const Isa isa : supported_isas()) {
-    const ConvShape depthwise = grouped(64, 1, 1, 9, 1);
-    if (isa_lanes(isa) > 8) {
-      EXPECT_NE(winograd_conv_declines(depthwise, isa), nullptr);
-    }
-    EXPECT_EQ(winograd_conv_declines(grouped(4, 56, 56, 9, 1), isa), nullptr) << isa_name(isa);
-    ConvShape wide = grouped(8, 36, 36, 9, 1);  // four groups where blocks have 16 channels
-    EXPECT_EQ(winograd_conv_declines(wide, isa) == nullptr, isa_lanes(isa) <= 8) << isa_name(isa);
-    wide.kh = wide.kw = 5;
-    EXPECT_NE(expanded_conv_declines(wide, isa), nullptr) << isa_name(isa);
+    SCOPED_TRACE(isa_name(isa));
+    EXPECT_EQ(expanded_conv_declines(pointwise(32, 4), isa), nullptr);
+    EXPECT_EQ(winograd_conv_declines(grouped(4, 56, 56, 9, 1), isa), nullptr);
+    EXPECT_EQ(winograd_conv_declines(grouped(8, 36, 36, 9, 1), isa), nullptr);
+    EXPECT_NE(expanded_conv_declines(pointwise(8, 36), isa), nullptr);
+    if (isa_lanes(isa) < 16) continue;
+    EXPECT_NE(winograd_conv_declines(grouped(16, 17, 17, 9, 1), isa), nullptr);
+    EXPECT_NE(expanded_conv_declines(pointwise(8, 30), isa), nullptr);
+    EXPECT_NE(winograd_conv_declines(grouped(64, 1, 1, 9, 1), isa), nullptr);
   }
 }
 

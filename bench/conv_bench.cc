@@ -32,6 +32,7 @@ constexpr Algorithm kStem{"stem", stem_conv_declines, make_stem_conv, true};
 constexpr Algorithm kDepthwise{"depthwise", depthwise_conv_declines, make_depthwise_conv, false};
 constexpr Algorithm kWinograd4{"winograd4", winograd_conv_declines, make_winograd4_conv, false};
 constexpr Algorithm kWinograd2{"winograd2", winograd_conv_declines, make_winograd2_conv, false};
+constexpr Algorithm kWinograd5{"winograd5", winograd5_conv_declines, make_winograd5_conv, false};
 constexpr Algorithm kStrassen{"strassen", strassen_conv_declines, make_strassen_conv, false};
 constexpr Algorithm kTransposed{"transposed", transposed_conv_declines, make_transposed_conv,
                                 false};
@@ -70,6 +71,15 @@ std::vector<Layer> layers() {
                                      {512, 512, 28},
                                      {1024, 1024, 14}}) {
     all.push_back({ic, oc, size, 3, 2, {kDirect, kWinograd4, kWinograd2}});
+  }
+  for (const auto& [ic, oc, size] : {std::array<std::int64_t, 3>{96, 96, 28},
+                                     {48, 64, 35},
+                                     {64, 192, 27},
+                                     {32, 32, 56},
+                                     {16, 16, 56},
+                                     {32, 32, 7},
+                                     {256, 256, 7}}) {
+    all.push_back({ic, oc, size, 5, 1, {kDirect, kWinograd5}});
   }
   const std::int64_t depthwise[][4] = {{32, 112, 3, 1}, {96, 112, 3, 2}, {144, 56, 3, 1},
                                        {144, 56, 3, 2}, {192, 28, 3, 1}, {384, 14, 3, 1},

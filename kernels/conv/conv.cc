@@ -80,6 +80,8 @@ constexpr Algorithm kAlgorithms[] = {
     {"winograd2x3", "3x3, a small map", kBlocked, kBlocked,
      constant_declines<winograd_conv_declines>, winograd_cost<2>,
      prepare_flat<make_winograd2_conv>},
+    {"winograd2x5", "5x5", kBlocked, kBlocked, constant_declines<winograd5_conv_declines>,
+     winograd_cost<2>, prepare_flat<make_winograd5_conv>},
     {"strassen", "1x1, many channels", kBlocked, kBlocked,
      constant_declines<strassen_conv_declines>, flat_cost<strassen_conv_cost>,
      prepare_flat<make_strassen_conv>},

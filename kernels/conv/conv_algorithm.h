@@ -90,10 +90,15 @@ std::unique_ptr<ConvAlgorithm> make_depthwise_conv(const ConvShape& shape, Isa i
 
 // Winograd F(4x4, 3x3) and F(2x2, 3x3) of NCHWc: 4 and 2.25 times fewer multiplications than a
 // direct 3x3 convolution with stride 1, 1.78 and 1.44 times fewer than one with stride 2, and about
-// 2 times its rounding error, or none more. Any padding, one group; with stride 1 any dilation.
+// 2 times its rounding error, or none more. Any padding; with stride 1 any dilation; one group, or
+// groups that are whole channel blocks or narrow.
 const char* winograd_conv_declines(const ConvShape& shape, Isa isa);
 std::unique_ptr<ConvAlgorithm> make_winograd4_conv(const ConvShape& shape, Isa isa);
 std::unique_ptr<ConvAlgorithm> make_winograd2_conv(const ConvShape& shape, Isa isa);
+// Winograd F(2x2, 5x5): 2.78 times fewer multiplications than a direct 5x5 convolution with stride
+// 1, with less error than F(4x4, 3x3).
+const char* winograd5_conv_declines(const ConvShape& shape, Isa isa);
+std::unique_ptr<ConvAlgorithm> make_winograd5_conv(const ConvShape& shape, Isa isa);
 
 // Transposed convolution of NCHWc: every output of one remainder modulo the stride is a direct
 // convolution with the taps that meet it. Here w is [ic][oc/groups][kh][kw], pads are those of the

@@ -25,10 +25,11 @@ constexpr std::int64_t winograd_tiles(std::int64_t extent, std::int64_t dilation
   return ceil_div(ceil_div(extent, dilation), tile);
 }
 
-// Inputs of one axis that `tile` outputs of a 3x3 kernel read, which is also how many elements a
-// transformed tile has there; stride 1 or 2.
-constexpr std::int64_t winograd_elements(std::int64_t tile, std::int64_t stride) {
-  return tile * stride + 3 - stride;
+// Inputs of one axis that `tile` outputs of a kernel with `taps` taps read, which is also how many
+// elements a transformed tile has there; stride 1 or 2.
+constexpr std::int64_t winograd_elements(std::int64_t tile, std::int64_t taps,
+                                         std::int64_t stride) {
+  return tile * stride + taps - stride;
 }
 
 // Groups of pixels of an image within which Strassen's algorithm pairs them. Two for larger maps:

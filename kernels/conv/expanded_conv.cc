@@ -70,11 +70,12 @@ const char* expanded_conv_declines(const ConvShape& s, Isa isa) {
   constexpr std::int64_t kMostMerged = 8, kMostChannels = 32;
   if (s.groups == 1) return "it has no groups";
   const std::int64_t merged = merged_groups(s, isa), oc = s.oc / s.groups;
-  // Winograd's algorithm saves as much as four groups of zeros cost, and its tiles are full.
-  const bool winograd = s.kh == 3 && s.kw == 3;
+  // Winograd's algorithm saves as much as four (3x3) or two (5x5) groups of zeros cost, and its
+  // tiles are full.
+  const bool winograd = s.kh == s.kw && (s.kh == 3 || s.kh == 5);
   // A matrix product for each group has no zeros, but half empty tiles where it has few rows.
   const bool few = merged * oc <= 2 * isa_lanes(isa);
-  if (merged > (few ? kMostMerged : winograd ? 4 : 2)) {
+  if (merged > (few ? kMostMerged : winograd && s.kh == 3 ? 4 : 2)) {
     return "too many groups would share a channel block";
   }
   if (oc > kMostChannels && !winograd) return "a matrix product for each group has no zeros";

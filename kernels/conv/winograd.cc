@@ -1,4 +1,4 @@
-// Winograd convolution of NCHWc, 3x3 with stride 1 and any dilation or with stride 2, see
+// Winograd convolution of NCHWc, 3x3 or 5x5 with stride 1 and any dilation, 3x3 with stride 2, see
 // conv_algorithm.h.
 //
 //   for each group, block of tiles                           V and a panel's products stay in L2
@@ -45,29 +45,34 @@ constexpr std::int64_t kStarvedTiles = 6;
 // Fewer tiles than this for each thread: the transformed weights would be read too often.
 constexpr std::int64_t kLeastTiles = 24;
 
-// One set of points: what F(4,3) and F(2,3), with stride 1 and 2, differ in.
+// One set of points: what F(4,3) and F(2,3), with stride 1 and 2, and F(2,5) differ in.
 struct Variant {
   const char* name;
-  std::int64_t out, stride;
+  std::int64_t out, taps, stride;
   std::span<const float> points;
   simd::winograd4_input_f32_fn* input;
   simd::winograd4_output_f32_fn* output;
-  std::int64_t in() const { return winograd_elements(out, stride); }
-  std::int64_t filter_rows() const { return out + 2; }
+  std::int64_t in() const { return winograd_elements(out, taps, stride); }
+  std::int64_t filter_rows() const { return out + taps - 1; }
 };
 
-Variant variant_of(int tile, std::int64_t stride, Isa isa) {
-  const bool large = tile == 4, strided = stride == 2;
+Variant variant_of(int tile, const ConvShape& s, Isa isa) {
+  const bool large = tile == 4, strided = s.stride_h == 2;
   Variant v{};
-  v.name = large ? "conv/winograd4x3" : "conv/winograd2x3";
+  v.name = s.kh == 5 ? "conv/winograd2x5" : large ? "conv/winograd4x3" : "conv/winograd2x3";
   v.out = tile;
-  v.stride = stride;
-  if (strided) {
+  v.taps = s.kh;
+  v.stride = s.stride_h;
+  if (s.kh == 5) {
+    v.points = kSixPoints;
+    v.input = simd::winograd5_input_f32.get(isa);
+    v.output = simd::winograd5_output_f32.get(isa);
+  } else if (strided) {
     v.points = large ? std::span<const float>(kStrided4Points) : kStrided2Points;
     v.input = (large ? simd::strided4_input_f32 : simd::strided2_input_f32).get(isa);
     v.output = (large ? simd::strided4_output_f32 : simd::strided2_output_f32).get(isa);
   } else {
-    v.points = large ? std::span<const float>(kWinograd4Points) : kWinograd2Points;
+    v.points = large ? std::span<const float>(kSixPoints) : kFourPoints;
     v.input = (large ? simd::winograd4_input_f32 : simd::winograd2_input_f32).get(isa);
     v.output = (large ? simd::winograd4_output_f32 : simd::winograd2_output_f32).get(isa);
   }
@@ -76,22 +81,22 @@ Variant variant_of(int tile, std::int64_t stride, Isa isa) {
 
 // G[j][i] = p_j^i / product over k != j of (p_j - p_k); the row of infinity takes the last tap.
 // With stride 2 this is for taps 0 and 2, and one more row takes tap 1.
-std::vector<double> weight_transform(const Variant& variant) {
+std::vector<double> weight_transform(const Variant& v) {
   std::vector<double> g;
-  const auto add_row = [&](double first, double second, double third) {
-    g.insert(g.end(), {first, second, third});
-  };
-  for (const double p : variant.points) {
-    double scale = 1;
-    for (const double other : variant.points) scale *= other == p ? 1 : p - other;
-    if (variant.stride == 1) {
-      add_row(1 / scale, p / scale, p * p / scale);
-    } else {
-      add_row(1 / scale, 0, p / scale);
+  for (const double p : v.points) {
+    double value = 1;
+    for (const double other : v.points) value /= other == p ? 1 : p - other;
+    for (std::int64_t tap = 0; tap < v.taps; ++tap) {
+      const bool met = tap % v.stride == 0;
+      g.push_back(met ? value : 0);
+      if (met) value *= p;
     }
   }
-  add_row(0, 0, 1);
-  if (variant.stride == 2) add_row(0, 1, 0);
+  const auto take_tap = [&](std::int64_t taken) {
+    for (std::int64_t tap = 0; tap < v.taps; ++tap) g.push_back(tap == taken ? 1 : 0);
+  };
+  take_tap(v.taps - 1);
+  if (v.stride == 2) take_tap(1);
   return g;
 }
 
@@ -107,7 +112,7 @@ class WinogradConv final : public ConvAlgorithm {
       : s_(shape),
         groups_(shape, merged),
         lanes_(isa_lanes(isa)),
-        variant_(variant_of(tile, shape.stride_h, isa)),
+        variant_(variant_of(tile, shape, isa)),
         filters_(simd::winograd_filters_f64.get(isa)),
         elements_(variant_.in() * variant_.in()),
         filter_elements_(variant_.filter_rows() * variant_.filter_rows()),
@@ -128,11 +133,11 @@ class WinogradConv final : public ConvAlgorithm {
   void pack(const float* w, float* packed, int threads) const noexcept override {
     const std::vector<double> g = weight_transform(variant_);
     const double work =
-        static_cast<double>(9 * kPanelBlocks * lanes_ * filter_elements_ * groups_.ic);
+        static_cast<double>(taps() * kPanelBlocks * lanes_ * filter_elements_ * groups_.ic);
     parallel_for(threads, groups_.count * panels(), work, [&](Range range, int) {
       for (std::int64_t u = range.begin; u < range.end; ++u) {
         const std::int64_t group = u / panels();
-        pack_panel(g, w + group * groups_.oc * groups_.ic * 9, group, u % panels(),
+        pack_panel(g, w + group * groups_.oc * groups_.ic * taps(), group, u % panels(),
                    packed + group * group_packed());
       }
     });
@@ -251,12 +256,13 @@ class WinogradConv final : public ConvAlgorithm {
     WinogradFilters f{};
     f.transform = g.data();
     f.rows = static_cast<int>(variant_.filter_rows());
+    f.size = static_cast<int>(variant_.taps);
     f.width = static_cast<int>(width);
     f.element = channels * width;
     for (std::int64_t ic = 0; ic < channels; ++ic) {
       for (std::int64_t o = 0; o < real; ++o) {
-        const float* const from = w + ((first + o) * groups_.ic + ic) * 9;
-        for (int t = 0; t < 9; ++t) f.taps[t][o] = static_cast<double>(from[t]);
+        const float* const from = w + ((first + o) * groups_.ic + ic) * taps();
+        for (std::int64_t t = 0; t < taps(); ++t) f.taps[t][o] = static_cast<double>(from[t]);
       }
       f.packed = packed + first * filter_elements_ * channels + ic * width;
       filters_(f);
@@ -310,6 +316,7 @@ class WinogradConv final : public ConvAlgorithm {
     return split_output(1, 1, tiles_ / kStarvedTiles, panels, threads);
   }
 
+  std::int64_t taps() const { return variant_.taps * variant_.taps; }
   // Of a whole group.
   std::int64_t panels() const { return ceil_div(groups_.oc, kPanelBlocks * lanes_); }
   std::int64_t group_packed() const {
@@ -391,6 +398,12 @@ const char* winograd_conv_declines(const ConvShape& s, Isa isa) {
   if (merged_groups(s, isa) > 1) return expanded_conv_declines(s, isa);
   return nullptr;
 }
+const char* winograd5_conv_declines(const ConvShape& s, Isa isa) {
+  if (s.kh != 5 || s.kw != 5) return "the kernel is not 5x5";
+  if (s.stride_h != 1 || s.stride_w != 1) return "the stride is not 1";
+  if (merged_groups(s, isa) > 1) return expanded_conv_declines(s, isa);
+  return nullptr;
+}
 
 template <int kTile>
 std::unique_ptr<ConvAlgorithm> make_merged_winograd(const ConvShape& shape, std::int64_t merged,
@@ -402,6 +415,9 @@ std::unique_ptr<ConvAlgorithm> make_winograd4_conv(const ConvShape& shape, Isa i
   return expand_groups(shape, isa, make_merged_winograd<4>);
 }
 std::unique_ptr<ConvAlgorithm> make_winograd2_conv(const ConvShape& shape, Isa isa) {
+  return expand_groups(shape, isa, make_merged_winograd<2>);
+}
+std::unique_ptr<ConvAlgorithm> make_winograd5_conv(const ConvShape& shape, Isa isa) {
   return expand_groups(shape, isa, make_merged_winograd<2>);
 }
 

@@ -8,12 +8,12 @@
 namespace mini_infer::simd::MINI_ISA {
 namespace {
 
-// One-dimensional transforms of F(4, 3), of every kStride-th input, with the points 0, a, -a, b, -b
-// and infinity: row j of B' holds the coefficients of the product of (x - p) over all points p but
-// the j-th.
-struct F4x3 {
-  static constexpr int kOut = 4, kMixed = 6, kStride = 1;
-  static constexpr float kA = kWinograd4Points[1], kB = kWinograd4Points[3];
+// One-dimensional transforms of F(kOut, kTaps), of every kStride-th input. With the points 0, a,
+// -a, b, -b and infinity: row j of B' holds the coefficients of the product of (x - p) over all
+// points p but the j-th.
+struct SixPoints {
+  static constexpr int kMixed = 6, kStride = 1;
+  static constexpr float kA = kSixPoints[1], kB = kSixPoints[3];
 
   static MINI_INLINE void input(const Vec (&d)[kMixed], Vec (&v)[kMixed]) {
     const Vec a = broadcast(kA), b = broadcast(kB), a2 = broadcast(kA * kA),
@@ -28,6 +28,10 @@ struct F4x3 {
     v[4] = even_b - odd_b;
     v[5] = fma(product, d[1], fnma(sum, d[3], d[5]));
   }
+};
+
+struct F4x3 : SixPoints {
+  static constexpr int kOut = 4, kTaps = 3;
 
   // y[i] = sum over points p of p^i m[p]
   static MINI_INLINE void output(const Vec (&m)[kMixed], Vec (&y)[kOut]) {
@@ -41,9 +45,18 @@ struct F4x3 {
   }
 };
 
+struct F2x5 : SixPoints {
+  static constexpr int kOut = 2, kTaps = 5;
+
+  static MINI_INLINE void output(const Vec (&m)[kMixed], Vec (&y)[kOut]) {
+    y[0] = m[0] + ((m[1] + m[2]) + (m[3] + m[4]));
+    y[1] = m[5] + fma(broadcast(kB), m[3] - m[4], broadcast(kA) * (m[1] - m[2]));
+  }
+};
+
 // F(2, 3) with the points 0, 1, -1 and infinity.
 struct F2x3 {
-  static constexpr int kOut = 2, kMixed = 4, kStride = 1;
+  static constexpr int kOut = 2, kTaps = 3, kMixed = 4, kStride = 1;
 
   static MINI_INLINE void input(const Vec (&d)[kMixed], Vec (&v)[kMixed]) {
     v[0] = d[2] - d[0];
@@ -59,7 +72,7 @@ struct F2x3 {
 
 // F(4, 3) with stride 2: F(4, 2) of the even inputs with the points 0, a, -a, c and infinity.
 struct F4x3Strided {
-  static constexpr int kOut = 4, kMixed = 5, kStride = 2;
+  static constexpr int kOut = 4, kTaps = 3, kMixed = 5, kStride = 2;
   static constexpr float kA = kStrided4Points[1], kC = kStrided4Points[3];
 
   static MINI_INLINE void input(const Vec (&d)[kMixed], Vec (&v)[kMixed]) {
@@ -83,7 +96,7 @@ struct F4x3Strided {
 
 // F(2, 3) with stride 2: F(2, 2) of the even inputs with the points 0, 1 and infinity.
 struct F2x3Strided {
-  static constexpr int kOut = 2, kMixed = 3, kStride = 2;
+  static constexpr int kOut = 2, kTaps = 3, kMixed = 3, kStride = 2;
 
   static MINI_INLINE void input(const Vec (&d)[kMixed], Vec (&v)[kMixed]) {
     v[0] = d[1] - d[0];
@@ -106,7 +119,7 @@ inline constexpr int kIn = F::kMixed + kPlain<F>;
 // The elements of a tile, those that share a filter one after another.
 template <class F>
 struct ElementOrder {
-  static constexpr int kElements = kIn<F> * kIn<F>, kFilterRows = F::kOut + 2;
+  static constexpr int kElements = kIn<F> * kIn<F>, kFilterRows = F::kOut + F::kTaps - 1;
   // Of one axis.
   static constexpr int filter_row(int element) {
     return element < kFilterRows ? element : kFilterRows - 1;
@@ -483,25 +496,31 @@ void transform_output(const WinogradOutput& out) {
 
 }  // namespace
 
+namespace {
+
+// sums[o] = sum over i of g[i] * x[i * step][o], for f.size of them.
+MINI_INLINE void combine(const WinogradFilters& f, const double* g,
+                         const double (*x)[kWinogradFilters], int step,
+                         double (&sums)[kWinogradFilters]) {
+  for (int o = 0; o < kWinogradFilters; ++o) sums[o] = g[0] * x[0][o];
+  for (int i = 1; i < f.size; ++i) {
+    for (int o = 0; o < kWinogradFilters; ++o) sums[o] += g[i] * x[i * step][o];
+  }
+}
+
+}  // namespace
+
 // Rows first, then columns.
 void winograd_filters_f64(const WinogradFilters& f) {
-  constexpr int n = kWinogradFilters;
   for (int y = 0; y < f.rows; ++y) {
-    const double* const g = f.transform + y * 3;
-    double row[3][n];
-    for (int x = 0; x < 3; ++x) {
-      for (int o = 0; o < n; ++o) {
-        row[x][o] = g[0] * f.taps[x][o] + g[1] * f.taps[3 + x][o] + g[2] * f.taps[6 + x][o];
-      }
-    }
+    double row[kWinogradTaps][kWinogradFilters];
+    for (int x = 0; x < f.size; ++x)
+      combine(f, f.transform + y * f.size, f.taps + x, f.size, row[x]);
     for (int x = 0; x < f.rows; ++x) {
-      const double* const h = f.transform + x * 3;
-      float sums[n];
-      for (int o = 0; o < n; ++o) {
-        sums[o] = static_cast<float>(h[0] * row[0][o] + h[1] * row[1][o] + h[2] * row[2][o]);
-      }
+      double sums[kWinogradFilters];
+      combine(f, f.transform + x * f.size, row, 1, sums);
       float* const to = f.packed + (y * f.rows + x) * f.element;
-      for (int o = 0; o < f.width; ++o) to[o] = sums[o];
+      for (int o = 0; o < f.width; ++o) to[o] = static_cast<float>(sums[o]);
     }
   }
 }
@@ -510,6 +529,8 @@ void winograd4_input_f32(const WinogradInput& in) { transform_input<F4x3>(in); }
 void winograd4_output_f32(const WinogradOutput& out) { transform_output<F4x3>(out); }
 void winograd2_input_f32(const WinogradInput& in) { transform_input<F2x3>(in); }
 void winograd2_output_f32(const WinogradOutput& out) { transform_output<F2x3>(out); }
+void winograd5_input_f32(const WinogradInput& in) { transform_input<F2x5>(in); }
+void winograd5_output_f32(const WinogradOutput& out) { transform_output<F2x5>(out); }
 void strided4_input_f32(const WinogradInput& in) { transform_input<F4x3Strided>(in); }
 void strided4_output_f32(const WinogradOutput& out) { transform_output<F4x3Strided>(out); }
 void strided2_input_f32(const WinogradInput& in) { transform_input<F2x3Strided>(in); }

@@ -1,8 +1,9 @@
-// Winograd convolution F(m x m, 3 x 3) of NCHWc, m = 4 or 2: y = A' [sum over ic of (G w G') * (B'
-// x B)] A on tiles of m x m outputs.
+// Winograd convolution F(m x m, r x r) of NCHWc, F(4,3), F(2,3) or F(2,5): y = A' [sum over ic of
+// (G w G') * (B' x B)] A on tiles of m x m outputs.
 //
-// With stride 2, on each axis taps 0 and 2 meet even inputs, which is F(m, 2), and tap 1 meets odd
-// ones, which are taken as they are: m + 1 and m elements, the last m of them with the same filter.
+// With stride 2 (of 3x3 kernels), on each axis taps 0 and 2 meet even inputs, which is F(m, 2), and
+// tap 1 meets odd ones, which are taken as they are: m + 1 and m elements, the last m of them with
+// the same filter.
 #pragma once
 
 #include "kernels/conv/border.h"
@@ -13,8 +14,8 @@ namespace mini_infer {
 
 // A kernel with dilation d meets inputs of one class modulo d only, on each axis: outputs of a tile
 // are d apart. Tiles are numbered [image][class of y][tiles_y][class of x][tiles_x]. e is an
-// element of a transformed tile, e < (m + 2)^2, with stride 2 (2 * m + 1)^2. f is one of a
-// transformed filter, f < (m + 2)^2.
+// element of a transformed tile, e < (m + r - 1)^2, with stride 2 (2 * m + 1)^2. f is one of a
+// transformed filter, f < (m + r - 1)^2.
 struct WinogradMap {
   int ih, iw, oh, ow, pad_top, pad_left;
   int dilation_h, dilation_w;
@@ -55,10 +56,11 @@ struct WinogradOutput {
 
 // Transformed filters of one input channel: packed[f * element + o] = (G w_o G')[f], in double.
 inline constexpr int kWinogradFilters = 32;  // output channels of a panel, at most
+inline constexpr int kWinogradTaps = 5;      // of one axis, at most
 struct WinogradFilters {
-  const double* transform;           // G, [rows][3]
-  int rows;                          // m + 2
-  double taps[9][kWinogradFilters];  // of the filter of each output channel
+  const double* transform;                                       // G, [rows][size]
+  int rows, size;                                                // m + r - 1, and r
+  double taps[kWinogradTaps * kWinogradTaps][kWinogradFilters];  // of each output channel's filter
   float* packed;
   std::ptrdiff_t element;
   int width;  // output channels that are written
@@ -70,6 +72,8 @@ MINI_SIMD_KERNEL(winograd4_input_f32, void(const WinogradInput& in))
 MINI_SIMD_KERNEL(winograd4_output_f32, void(const WinogradOutput& out))
 MINI_SIMD_KERNEL(winograd2_input_f32, void(const WinogradInput& in))
 MINI_SIMD_KERNEL(winograd2_output_f32, void(const WinogradOutput& out))
+MINI_SIMD_KERNEL(winograd5_input_f32, void(const WinogradInput& in))
+MINI_SIMD_KERNEL(winograd5_output_f32, void(const WinogradOutput& out))
 MINI_SIMD_KERNEL(strided4_input_f32, void(const WinogradInput& in))
 MINI_SIMD_KERNEL(strided4_output_f32, void(const WinogradOutput& out))
 MINI_SIMD_KERNEL(strided2_input_f32, void(const WinogradInput& in))

@@ -7,6 +7,9 @@
 
 namespace mini_infer::conv_test {
 
+// Around whole blocks of every instruction set.
+inline constexpr std::int64_t kChannels[] = {1, 3, 5, 15, 17, 24, 31, 33};
+
 struct Algorithm {
   const char* name;
   const char* (*declines)(const ConvShape&, Isa);
@@ -26,6 +29,8 @@ inline constexpr Algorithm kWinograd4{
     "winograd4", winograd_conv_declines, make_winograd4_conv, InputLayout::kBlocked, 2e-6, true};
 inline constexpr Algorithm kWinograd2{
     "winograd2", winograd_conv_declines, make_winograd2_conv, InputLayout::kBlocked, 1e-6, true};
+inline constexpr Algorithm kWinograd5{
+    "winograd5", winograd5_conv_declines, make_winograd5_conv, InputLayout::kBlocked, 2e-6, true};
 
 // Those that take the problem, on every instruction set this machine has, against the reference; 2
 // and 3 threads must give the same bits as 1.

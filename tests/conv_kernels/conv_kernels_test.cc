@@ -14,8 +14,6 @@ constexpr Algorithm kDepthwise{"depthwise", depthwise_conv_declines, make_depthw
 constexpr Algorithm kTransposed{"transposed", transposed_conv_declines, make_transposed_conv,
                                 InputLayout::kBlocked, 1e-6};
 
-constexpr std::int64_t kChannels[] = {1, 3, 5, 15, 17, 24, 31, 33};
-
 TEST(Pointwise, odd_channels) {
   for (const std::int64_t ic : kChannels) {
     for (const std::int64_t oc : kChannels) check({kDirect}, square(ic, oc, 5, 1, 1, 0));
@@ -117,7 +115,8 @@ TEST(Direct, few_outputs) {
 }
 
 TEST(Border, mirrors_and_edges) {
-  const std::vector<Algorithm> all = {kDirect, kStem, kWinograd4, kWinograd2, kDepthwise};
+  const std::vector<Algorithm> all = {kDirect,    kStem,      kWinograd4,
+                                      kWinograd2, kWinograd5, kDepthwise};
   for (const Border border : {Border::kReflect, Border::kEdge}) {
     for (const std::int64_t size : {4, 5, 7, 9, 13, 16, 17, 31}) {
       for (const auto& [kernel, stride, pad, dilation] : {std::array<std::int64_t, 4>{3, 1, 1, 1},
@@ -283,79 +282,6 @@ TEST(Depthwise, epilogues) {
 
 TEST(Depthwise, larger_maps) { check({kDepthwise}, depthwise(40, 57, 3, 2, 1)); }
 
-// With stride 1 and 2.
-void check_winograd(ConvShape shape, const ProblemOptions& options = {}) {
-  check({kWinograd4, kWinograd2}, shape, options);
-  if (shape.dilation_h != 1 || shape.dilation_w != 1) return;
-  shape.stride_h = shape.stride_w = 2;
-  check({kWinograd4, kWinograd2}, shape, options);
-}
-
-TEST(Winograd, odd_channels) {
-  for (const std::int64_t ic : kChannels) {
-    for (const std::int64_t oc : kChannels) check_winograd(square(ic, oc, 6, 3, 1, 1));
-  }
-}
-
-TEST(Winograd, sizes_and_padding) {
-  for (std::int64_t size = 1; size <= 18; ++size) {
-    for (const std::int64_t pad : {0, 1, 2, 4}) {
-      if (size + 2 * pad >= 3) check_winograd(square(18, 33, size, 3, 1, pad));
-    }
-  }
-  check_winograd({.n = 3,
-                  .ic = 17,
-                  .ih = 9,
-                  .iw = 14,
-                  .oc = 20,
-                  .kh = 3,
-                  .kw = 3,
-                  .pad_top = 2,
-                  .pad_left = 0,
-                  .pad_bottom = 0,
-                  .pad_right = 3});
-}
-
-TEST(Winograd, many_blocks_of_tiles) {
-  check_winograd(square(40, 48, 61, 3, 1, 1));
-  check_winograd(square(130, 70, 30, 3, 1, 1));
-}
-
-TEST(Winograd, few_tiles_and_many_channels) { check_winograd(square(160, 200, 7, 3, 1, 1)); }
-
-TEST(Winograd, dilations) {
-  for (const std::int64_t dilation : {2, 3, 5, 12}) {
-    for (const std::int64_t size : {3, 7, 16, 25}) {
-      check_winograd(square(18, 33, size, 3, 1, dilation, dilation));
-    }
-    for (const ProblemOptions& options : epilogues()) {
-      check_winograd(square(5, 18, 13, 3, 1, dilation, dilation), options);
-    }
-  }
-  ConvShape uneven = square(17, 20, 23, 3, 1, 1, 2);
-  uneven.dilation_w = 1;
-  uneven.n = 2;
-  check_winograd(uneven);
-}
-
-TEST(Winograd, epilogues) {
-  for (const ProblemOptions& options : epilogues())
-    check_winograd(square(19, 41, 10, 3, 1, 1), options);
-}
-
-TEST(Winograd, error_is_bounded_up_to_512_channels) {
-  for (const Isa isa : supported_isas()) {
-    for (const std::int64_t channels : {16, 64, 256, 512}) {
-      for (const int stride : {1, 2}) {
-        const auto where = testing::Message() << isa_name(isa) << " " << channels << " " << stride;
-        const ConvShape shape = square(channels, 24, 12 * stride, 3, stride, 1);
-        EXPECT_LT(relative_error(kWinograd4, shape, isa), 2e-5) << where;
-        EXPECT_LT(relative_error(kWinograd2, shape, isa), 5e-6) << where;
-      }
-    }
-  }
-}
-
 // Splits that few threads never need: some of the tiles or pixels, some of the channels.
 TEST(ManyThreads, give_the_same_bits) {
   ConvShape depthwise = square(64, 64, 14, 3, 1, 1);
@@ -369,6 +295,7 @@ TEST(ManyThreads, give_the_same_bits) {
                                                     {kWinograd2, square(40, 160, 14, 3, 1, 1)},
                                                     {kWinograd2, square(64, 96, 13, 3, 1, 2, 2)},
                                                     {kWinograd4, square(40, 96, 28, 3, 2, 1)},
+                                                    {kWinograd5, square(40, 96, 14, 5, 1, 2)},
                                                     {kWinograd2, square(40, 160, 7, 3, 1, 1)}};
   for (auto [algorithm, shape] : layers) {
     set_output_extents(shape);

@@ -17,6 +17,12 @@ ConvShape grouped(std::int64_t groups, std::int64_t ic, std::int64_t oc, std::in
   return s;
 }
 
+ConvShape large_kernels(ConvShape s) {
+  s.kh = s.kw = 5;
+  s.pad_top = s.pad_left = s.pad_bottom = s.pad_right = 2;
+  return s;
+}
+
 TEST(Expanded, groups) {
   for (const auto& [groups, ic, oc] : {std::array<std::int64_t, 3>{13, 8, 8},
                                        {5, 24, 24},
@@ -50,6 +56,7 @@ TEST(GroupedWinograd, channels_of_a_group) {
     for (const std::int64_t stride : {1, 2}) {
       check({kWinograd4, kWinograd2}, grouped(groups, ic, oc, 9, stride));
     }
+    check({kWinograd5}, large_kernels(grouped(groups, ic, oc, 9, 1)));
   }
 }
 
@@ -81,11 +88,13 @@ TEST(Groups, are_merged_where_little_is_wasted) {
     EXPECT_EQ(expanded_conv_declines(pointwise(32, 4), isa), nullptr);
     EXPECT_EQ(winograd_conv_declines(grouped(4, 56, 56, 9, 1), isa), nullptr);
     EXPECT_EQ(winograd_conv_declines(grouped(8, 36, 36, 9, 1), isa), nullptr);
+    EXPECT_EQ(winograd5_conv_declines(large_kernels(grouped(4, 56, 56, 9, 1)), isa), nullptr);
     EXPECT_NE(expanded_conv_declines(pointwise(8, 36), isa), nullptr);
     if (isa_lanes(isa) < 16) continue;
     EXPECT_NE(winograd_conv_declines(grouped(16, 17, 17, 9, 1), isa), nullptr);
     EXPECT_NE(expanded_conv_declines(pointwise(8, 30), isa), nullptr);
     EXPECT_NE(winograd_conv_declines(grouped(64, 1, 1, 9, 1), isa), nullptr);
+    EXPECT_NE(winograd5_conv_declines(large_kernels(grouped(8, 36, 36, 9, 1)), isa), nullptr);
   }
 }
 

@@ -1,0 +1,89 @@
+// Winograd convolutions: 3x3 with stride 1 and 2, 5x5 with stride 1.
+#include <gtest/gtest.h>
+
+#include "tests/conv_kernels/conv_checks.h"
+
+namespace mini_infer::conv_test {
+namespace {
+
+// A shape with a 3x3 kernel, also with stride 2, and with a 5x5 kernel.
+void check_winograd(ConvShape shape, const ProblemOptions& options = {}) {
+  check({kWinograd4, kWinograd2}, shape, options);
+  ConvShape larger = shape;
+  larger.kh = larger.kw = 5;
+  set_output_extents(larger);
+  if (larger.oh > 0 && larger.ow > 0) check({kWinograd5}, larger, options);
+  if (shape.dilation_h != 1 || shape.dilation_w != 1) return;
+  shape.stride_h = shape.stride_w = 2;
+  check({kWinograd4, kWinograd2}, shape, options);
+}
+
+TEST(Winograd, odd_channels) {
+  for (const std::int64_t ic : kChannels) {
+    for (const std::int64_t oc : kChannels) check_winograd(square(ic, oc, 6, 3, 1, 1));
+  }
+}
+
+TEST(Winograd, sizes_and_padding) {
+  for (std::int64_t size = 1; size <= 18; ++size) {
+    for (const std::int64_t pad : {0, 1, 2, 4}) {
+      if (size + 2 * pad >= 3) check_winograd(square(18, 33, size, 3, 1, pad));
+    }
+  }
+  check_winograd({.n = 3,
+                  .ic = 17,
+                  .ih = 9,
+                  .iw = 14,
+                  .oc = 20,
+                  .kh = 3,
+                  .kw = 3,
+                  .pad_top = 2,
+                  .pad_left = 0,
+                  .pad_bottom = 0,
+                  .pad_right = 3});
+}
+
+TEST(Winograd, many_blocks_of_tiles) {
+  check_winograd(square(40, 48, 61, 3, 1, 1));
+  check_winograd(square(130, 70, 30, 3, 1, 1));
+}
+
+TEST(Winograd, few_tiles_and_many_channels) { check_winograd(square(160, 200, 7, 3, 1, 1)); }
+
+TEST(Winograd, dilations) {
+  for (const std::int64_t dilation : {2, 3, 5, 12}) {
+    for (const std::int64_t size : {3, 7, 16, 25}) {
+      check_winograd(square(18, 33, size, 3, 1, dilation, dilation));
+    }
+    for (const ProblemOptions& options : epilogues()) {
+      check_winograd(square(5, 18, 13, 3, 1, dilation, dilation), options);
+    }
+  }
+  ConvShape uneven = square(17, 20, 23, 3, 1, 1, 2);
+  uneven.dilation_w = 1;
+  uneven.n = 2;
+  check_winograd(uneven);
+}
+
+TEST(Winograd, epilogues) {
+  for (const ProblemOptions& options : epilogues())
+    check_winograd(square(19, 41, 10, 3, 1, 1), options);
+}
+
+TEST(Winograd, error_is_bounded_up_to_512_channels) {
+  for (const Isa isa : supported_isas()) {
+    for (const std::int64_t channels : {16, 64, 256, 512}) {
+      for (const int stride : {1, 2}) {
+        const auto where = testing::Message() << isa_name(isa) << " " << channels << " " << stride;
+        const ConvShape shape = square(channels, 24, 12 * stride, 3, stride, 1);
+        EXPECT_LT(relative_error(kWinograd4, shape, isa), 2e-5) << where;
+        EXPECT_LT(relative_error(kWinograd2, shape, isa), 5e-6) << where;
+      }
+      const ConvShape larger = square(channels, 24, 12, 5, 1, 2);
+      EXPECT_LT(relative_error(kWinograd5, larger, isa), 2e-5) << isa_name(isa) << " " << channels;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace mini_infer::conv_test

@@ -50,9 +50,9 @@ PreparedKernel prepare_flat(const PrepareContext& c, const ConvTask& task) {
   return blocked_conv(c, task, kMake(*task.flat, task.isa));
 }
 
-template <int kTile>
+template <int kTile, int kTaps>
 double winograd_cost(const ConvTask& task) {
-  return winograd_conv_cost(expanded_shape(*task.flat, task.isa), kTile, task.isa);
+  return winograd_conv_cost(expanded_shape(*task.flat, task.isa), kTile, kTaps, task.isa);
 }
 
 // The transform of the weights costs too much to be done at each run.
@@ -74,14 +74,14 @@ constexpr Algorithm kAlgorithms[] = {
     {"depthwise", "one filter for each channel", kBlocked, kBlocked,
      flat_declines<depthwise_conv_declines>, flat_cost<depthwise_conv_cost>,
      prepare_flat<make_depthwise_conv>},
-    {"winograd4x3", "3x3, a large map", kBlocked, kBlocked,
-     constant_declines<winograd_conv_declines>, winograd_cost<4>,
+    {"winograd4x3", "an area of taps, a large map", kBlocked, kBlocked,
+     constant_declines<winograd_conv_declines>, winograd_cost<4, 3>,
      prepare_flat<make_winograd4_conv>},
-    {"winograd2x3", "3x3, a small map", kBlocked, kBlocked,
-     constant_declines<winograd_conv_declines>, winograd_cost<2>,
+    {"winograd2x3", "an area of taps, a small map", kBlocked, kBlocked,
+     constant_declines<winograd_conv_declines>, winograd_cost<2, 3>,
      prepare_flat<make_winograd2_conv>},
     {"winograd2x5", "5x5", kBlocked, kBlocked, constant_declines<winograd5_conv_declines>,
-     winograd_cost<2>, prepare_flat<make_winograd5_conv>},
+     winograd_cost<2, 5>, prepare_flat<make_winograd5_conv>},
     {"strassen", "1x1, many channels", kBlocked, kBlocked,
      constant_declines<strassen_conv_declines>, flat_cost<strassen_conv_cost>,
      prepare_flat<make_strassen_conv>},

@@ -74,23 +74,24 @@ double strassen_conv_cost(const ConvShape& s, Isa isa) {
   return n * (products + sums) + weight_cost(ic * oc, isa);
 }
 
-double winograd_conv_cost(const ConvShape& s, int tile, Isa isa) {
+double winograd_conv_cost(const ConvShape& s, int tile, int taps, Isa isa) {
   // Vector operations of the transforms of a tile, in multiply-adds, by tile and stride.
   struct Transforms {
     double input, output;
   };
   static constexpr Transforms kWork[2][2] = {{{150, 120}, {250, 200}}, {{400, 350}, {800, 700}}};
   static constexpr Transforms kWork5{400, 200};
-  const Transforms& work = s.kh == 5 ? kWork5 : kWork[tile == 4][s.stride_h == 2];
+  const Transforms& work = taps == 5 ? kWork5 : kWork[tile == 4][s.stride_h == 2];
   const int lanes = isa_lanes(isa);
   const std::int64_t tiles = s.n * s.dilation_h * winograd_tiles(s.oh, s.dilation_h, tile) *
                              s.dilation_w * winograd_tiles(s.ow, s.dilation_w, tile);
-  const auto in = static_cast<double>(winograd_elements(tile, s.kh, s.stride_h));
-  const auto rows = static_cast<double>(tile + s.kh - 1);
+  const auto in = static_cast<double>(winograd_elements(tile, taps, s.stride_h));
+  const auto rows = static_cast<double>(tile + taps - 1);
   const double elements = in * in, filter = rows * rows;
   const double oc = padded_channels(s.oc, isa_unit_lanes(isa));
-  const double ic = padded_channels(s.ic, lanes);
-  const double filters = oc * static_cast<double>(ceil_div(s.ic, s.groups));
+  const auto parts = static_cast<double>(ceil_div(s.kh, taps) * ceil_div(s.kw, taps));
+  const double ic = padded_channels(s.ic, lanes) * parts;
+  const double filters = oc * static_cast<double>(ceil_div(s.ic, s.groups)) * parts;
   // Beginning and end of a register tile of a product, in vectors: felt where channels are few.
   constexpr double kTileEnds = 40;
   const auto products = static_cast<double>(ceil_div(tiles, tile_pixels(lanes)) * s.groups *

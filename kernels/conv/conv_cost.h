@@ -13,8 +13,8 @@ namespace mini_infer {
 double depthwise_conv_cost(const ConvShape& shape, Isa isa);
 double direct_conv_cost(const ConvShape& shape, Isa isa);
 double strassen_conv_cost(const ConvShape& shape, Isa isa);
-// F(tile x tile, 3 x 3), tile = 4 or 2.
-double winograd_conv_cost(const ConvShape& shape, int tile, Isa isa);
+// F(tile x tile, taps x taps): F(4,3), F(2,3) or F(2,5).
+double winograd_conv_cost(const ConvShape& shape, int tile, int taps, Isa isa);
 // On plain layouts.
 double row_conv_cost(const ConvGeometry& geometry);
 double im2col_conv_cost(const ConvGeometry& geometry);

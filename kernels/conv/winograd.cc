@@ -1,5 +1,9 @@
-// Winograd convolution of NCHWc, 3x3 or 5x5 with stride 1 and any dilation, 3x3 with stride 2, see
+// Winograd convolution of NCHWc, any kernel with stride 1 and any dilation, 3x3 with stride 2, see
 // conv_algorithm.h.
+//
+// A kernel of other extents than the algorithm's is a sum of parts of those extents (the last are
+// filled up with zeros), each on an input that is shifted against the others. Parts are like more
+// input channels: [part][ic] below.
 //
 //   for each group, block of tiles                           V and a panel's products stay in L2
 //     V[e][ic] = B' x B                                      e: the elements of a tile
@@ -45,6 +49,9 @@ constexpr std::int64_t kStarvedTiles = 6;
 // Fewer tiles than this for each thread: the transformed weights would be read too often.
 constexpr std::int64_t kLeastTiles = 24;
 
+// Of all parts of a kernel: more would leave F(4,3)'s bound.
+constexpr std::int64_t kMostPartChannels = 640;
+
 // One set of points: what F(4,3) and F(2,3), with stride 1 and 2, and F(2,5) differ in.
 struct Variant {
   const char* name;
@@ -56,14 +63,14 @@ struct Variant {
   std::int64_t filter_rows() const { return out + taps - 1; }
 };
 
-Variant variant_of(int tile, const ConvShape& s, Isa isa) {
-  const bool large = tile == 4, strided = s.stride_h == 2;
+Variant variant_of(int tile, int taps, std::int64_t stride, Isa isa) {
+  const bool large = tile == 4, strided = stride == 2;
   Variant v{};
-  v.name = s.kh == 5 ? "conv/winograd2x5" : large ? "conv/winograd4x3" : "conv/winograd2x3";
+  v.name = taps == 5 ? "conv/winograd2x5" : large ? "conv/winograd4x3" : "conv/winograd2x3";
   v.out = tile;
-  v.taps = s.kh;
-  v.stride = s.stride_h;
-  if (s.kh == 5) {
+  v.taps = taps;
+  v.stride = stride;
+  if (taps == 5) {
     v.points = kSixPoints;
     v.input = simd::winograd5_input_f32.get(isa);
     v.output = simd::winograd5_output_f32.get(isa);
@@ -108,15 +115,17 @@ std::int64_t spread(std::int64_t floats) {
 
 class WinogradConv final : public ConvAlgorithm {
  public:
-  WinogradConv(const ConvShape& shape, std::int64_t merged, int tile, Isa isa)
+  WinogradConv(const ConvShape& shape, std::int64_t merged, int tile, int taps, Isa isa)
       : s_(shape),
         groups_(shape, merged),
         lanes_(isa_lanes(isa)),
-        variant_(variant_of(tile, shape, isa)),
+        variant_(variant_of(tile, taps, shape.stride_h, isa)),
         filters_(simd::winograd_filters_f64.get(isa)),
         elements_(variant_.in() * variant_.in()),
         filter_elements_(variant_.filter_rows() * variant_.filter_rows()),
         ic_blocks_(ceil_div(groups_.ic, lanes_)),
+        parts_x_(ceil_div(shape.kw, variant_.taps)),
+        parts_(ceil_div(shape.kh, variant_.taps) * parts_x_),
         tiles_y_(winograd_tiles(shape.oh, shape.dilation_h, variant_.out)),
         tiles_x_(winograd_tiles(shape.ow, shape.dilation_w, variant_.out)),
         tiles_(shape.n * shape.dilation_h * tiles_y_ * shape.dilation_w * tiles_x_) {
@@ -133,11 +142,11 @@ class WinogradConv final : public ConvAlgorithm {
   void pack(const float* w, float* packed, int threads) const noexcept override {
     const std::vector<double> g = weight_transform(variant_);
     const double work =
-        static_cast<double>(taps() * kPanelBlocks * lanes_ * filter_elements_ * groups_.ic);
+        static_cast<double>(9 * kPanelBlocks * lanes_ * filter_elements_ * depth(0));
     parallel_for(threads, groups_.count * panels(), work, [&](Range range, int) {
       for (std::int64_t u = range.begin; u < range.end; ++u) {
         const std::int64_t group = u / panels();
-        pack_panel(g, w + group * groups_.oc * groups_.ic * taps(), group, u % panels(),
+        pack_panel(g, w + group * groups_.oc * groups_.ic * s_.kh * s_.kw, group, u % panels(),
                    packed + group * group_packed());
       }
     });
@@ -187,7 +196,7 @@ class WinogradConv final : public ConvAlgorithm {
     const auto bytes = [&](std::int64_t blocks) {
       return static_cast<double>(elements_ * blocks * lanes_ * tiles) * sizeof(float);
     };
-    const double v = bytes(ic_blocks_), products = bytes(kPanelBlocks * group);
+    const double v = bytes(v_blocks()), products = bytes(kPanelBlocks * group);
     const double u = static_cast<double>(group_packed()) * sizeof(float);
     const double l2 = static_cast<double>(l2_cache_bytes());
     const double groups = static_cast<double>(ceil_div(panels(), group));
@@ -206,7 +215,7 @@ class WinogradConv final : public ConvAlgorithm {
     for (std::int64_t blocks = 1; blocks <= ceil_div(tiles_, kFewestTiles); ++blocks) {
       const std::int64_t tiles = ceil_div(tiles_, blocks);
       for (std::int64_t group = 1; group < 2 * panels(); group *= 2) {
-        const std::int64_t bytes = elements_ * (ic_blocks_ + kPanelBlocks * group) * lanes_ *
+        const std::int64_t bytes = elements_ * (v_blocks() + kPanelBlocks * group) * lanes_ *
                                    tiles * static_cast<std::int64_t>(sizeof(float));
         if (bytes > kMostBlockBytes && (tiles > kFewestTiles || group > 1)) continue;
         const double moved = traffic(tiles, group);
@@ -241,7 +250,7 @@ class WinogradConv final : public ConvAlgorithm {
     }
     p.block_tiles = ceil_div(tiles_, p.blocks);
     p.blocks = ceil_div(tiles_, p.block_tiles);
-    p.v_element = spread(ic_blocks_ * p.block_tiles * lanes_);
+    p.v_element = spread(v_blocks() * p.block_tiles * lanes_);
     p.products_element = spread(p.group * kPanelBlocks * p.block_tiles * lanes_);
     return p;
   }
@@ -250,6 +259,7 @@ class WinogradConv final : public ConvAlgorithm {
   void pack_panel(const std::vector<double>& g, const float* w, std::int64_t group,
                   std::int64_t panel, float* packed) const {
     const std::int64_t channels = groups_.in_channels(group), first = panel * kPanelBlocks * lanes_;
+    const std::int64_t k = depth(group);
     const std::int64_t real = std::min(groups_.out_channels(group) - first, kPanelBlocks * lanes_);
     if (real <= 0) return;
     const std::int64_t width = ceil_div(real, lanes_) * lanes_;
@@ -258,14 +268,26 @@ class WinogradConv final : public ConvAlgorithm {
     f.rows = static_cast<int>(variant_.filter_rows());
     f.size = static_cast<int>(variant_.taps);
     f.width = static_cast<int>(width);
-    f.element = channels * width;
-    for (std::int64_t ic = 0; ic < channels; ++ic) {
+    f.element = k * width;
+    for (std::int64_t i = 0; i < k; ++i) {
       for (std::int64_t o = 0; o < real; ++o) {
-        const float* const from = w + ((first + o) * groups_.ic + ic) * taps();
-        for (std::int64_t t = 0; t < taps(); ++t) f.taps[t][o] = static_cast<double>(from[t]);
+        const float* const filter = w + ((first + o) * groups_.ic + i % channels) * s_.kh * s_.kw;
+        read_part(filter, i / channels, o, f);
       }
-      f.packed = packed + first * filter_elements_ * channels + ic * width;
+      f.packed = packed + first * filter_elements_ * k + i * width;
       filters_(f);
+    }
+  }
+
+  // Taps of one part of a filter [kh][kw], as output channel o.
+  void read_part(const float* filter, std::int64_t part, std::int64_t o, WinogradFilters& f) const {
+    const Offset at = offset(part);
+    for (std::int64_t y = 0; y < variant_.taps; ++y) {
+      for (std::int64_t x = 0; x < variant_.taps; ++x) {
+        const bool exists = at.y + y < s_.kh && at.x + x < s_.kw;
+        f.taps[y * variant_.taps + x][o] =
+            exists ? static_cast<double>(filter[(at.y + y) * s_.kw + at.x + x]) : 0;
+      }
     }
   }
 
@@ -280,7 +302,7 @@ class WinogradConv final : public ConvAlgorithm {
       for (std::int64_t u = units.begin; u < units.end; ++u) {
         const ConvUnit unit = conv_unit(u / p.chunks, p.blocks, groups_.count);
         const Span tiles = chunk_of(tiles_, unit.block, p.blocks);
-        const Span blocks{0, ceil_div(groups_.in_channels(unit.group), lanes_)};
+        const Span blocks{0, parts_ * ceil_div(groups_.in_channels(unit.group), lanes_)};
         if (transformed != u / p.chunks) transform_input(args, p, unit.group, tiles, blocks, v);
         transformed = u / p.chunks;
         multiply(args, p, unit.group, tiles, chunk_of(panels(), u % p.chunks, p.chunks), v,
@@ -301,8 +323,8 @@ class WinogradConv final : public ConvAlgorithm {
         }
       });
     };
-    const double transform_work = static_cast<double>(ic_blocks_ * tiles_ * elements_ * lanes_) * 4;
-    for_units(ic_blocks_, transform_work, [&](Span tiles, Span blocks, int) {
+    const double transform_work = static_cast<double>(v_blocks() * tiles_ * elements_ * lanes_) * 4;
+    for_units(v_blocks(), transform_work, [&](Span tiles, Span blocks, int) {
       transform_input(args, p, 0, tiles, blocks, v + tiles.first * lanes_);
     });
     for_units(panels(), conv_work(s_), [&](Span tiles, Span some, int thread) {
@@ -316,11 +338,20 @@ class WinogradConv final : public ConvAlgorithm {
     return split_output(1, 1, tiles_ / kStarvedTiles, panels, threads);
   }
 
-  std::int64_t taps() const { return variant_.taps * variant_.taps; }
+  // The first tap of a part.
+  struct Offset {
+    std::int64_t y, x;
+  };
+  Offset offset(std::int64_t part) const {
+    return {part / parts_x_ * variant_.taps, part % parts_x_ * variant_.taps};
+  }
+  // Input channels of a group in all parts.
+  std::int64_t depth(std::int64_t group) const { return parts_ * groups_.in_channels(group); }
+  std::int64_t v_blocks() const { return parts_ * ic_blocks_; }
   // Of a whole group.
   std::int64_t panels() const { return ceil_div(groups_.oc, kPanelBlocks * lanes_); }
   std::int64_t group_packed() const {
-    return packed_panel_floats(groups_.oc, groups_.ic, filter_elements_, lanes_);
+    return packed_panel_floats(groups_.oc, depth(0), filter_elements_, lanes_);
   }
 
   WinogradMap map() const {
@@ -337,25 +368,33 @@ class WinogradConv final : public ConvAlgorithm {
             s_.border};
   }
 
+  // Some of the blocks [part][ic block] of V.
   void transform_input(const ConvArgs& args, const Plan& p, std::int64_t group, Span tiles,
                        Span blocks, float* v) const {
     const std::int64_t plane = s_.ih * s_.iw * lanes_;
     WinogradInput in{};
-    in.map = map();
-    in.input = args.input + (group * ic_blocks_ + blocks.first) * plane;
     in.image_stride = ceil_div(s_.ic, lanes_) * plane;
-    in.blocks = static_cast<int>(blocks.count());
     in.first_tile = tiles.first;
     in.tiles = static_cast<int>(tiles.count());
     in.v_element = p.v_element;
     in.v_block = p.block_tiles * lanes_;
-    in.v = v + blocks.first * in.v_block;
-    variant_.input(in);
+    const std::int64_t ic_blocks = ceil_div(groups_.in_channels(group), lanes_);
+    for (std::int64_t b = blocks.first; b < blocks.last; b += in.blocks) {
+      const std::int64_t part = b / ic_blocks, ic_block = b % ic_blocks;
+      const Offset at = offset(part);
+      in.map = map();
+      in.map.pad_top -= static_cast<int>(at.y * s_.dilation_h);
+      in.map.pad_left -= static_cast<int>(at.x * s_.dilation_w);
+      in.input = args.input + (group * ic_blocks_ + ic_block) * plane;
+      in.blocks = static_cast<int>(std::min(ic_blocks - ic_block, blocks.last - b));
+      in.v = v + b * in.v_block;
+      variant_.input(in);
+    }
   }
 
   void multiply(const ConvArgs& args, const Plan& p, std::int64_t group, Span tiles, Span panels,
                 const float* v, float* products) const {
-    const std::int64_t plane = s_.oh * s_.ow * lanes_, channels = groups_.in_channels(group);
+    const std::int64_t plane = s_.oh * s_.ow * lanes_, k = depth(group);
     const std::int64_t first = panels.first * kPanelBlocks * lanes_;  // of the group's
     const std::int64_t count =
         std::min(groups_.out_channels(group), panels.last * kPanelBlocks * lanes_) - first;
@@ -365,10 +404,11 @@ class WinogradConv final : public ConvAlgorithm {
     out.v = v;
     out.v_element = p.v_element;
     out.v_block = p.block_tiles * lanes_;
-    out.channels = static_cast<int>(channels);
+    out.channels = static_cast<int>(groups_.in_channels(group));
+    out.parts = static_cast<int>(parts_);
     out.first_tile = tiles.first;
     out.tiles = static_cast<int>(tiles.count());
-    out.weights = args.weights + group * group_packed() + first * filter_elements_ * channels;
+    out.weights = args.weights + group * group_packed() + first * filter_elements_ * k;
     out.out_channels = static_cast<int>(count);
     out.panels_at_once = static_cast<int>(p.group);
     out.products = products;
@@ -385,16 +425,24 @@ class WinogradConv final : public ConvAlgorithm {
   int lanes_;
   Variant variant_;
   simd::winograd_filters_f64_fn* filters_;
-  std::int64_t elements_, filter_elements_, ic_blocks_, tiles_y_, tiles_x_, tiles_;
+  std::int64_t elements_, filter_elements_, ic_blocks_, parts_x_, parts_;
+  std::int64_t tiles_y_, tiles_x_, tiles_;
   std::int64_t blocks_ = 1, group_ = 1;
 };
 
 }  // namespace
 
 const char* winograd_conv_declines(const ConvShape& s, Isa isa) {
-  if (s.kh != 3 || s.kw != 3) return "the kernel is not 3x3";
+  if (s.kh < 2 || s.kw < 2) return "the kernel has one row or column";
   if (s.stride_h != s.stride_w || s.stride_h > 2) return "the stride is not 1 or 2";
   if (s.stride_h == 2 && (s.dilation_h != 1 || s.dilation_w != 1)) return "stride 2 and dilation";
+  if (s.kh != 3 || s.kw != 3) {
+    if (s.stride_h == 2) return "stride 2 and not 3x3";
+    if (s.border != Border::kZero) return "a mirrored border and not 3x3";
+    const std::int64_t parts = ceil_div(s.kh, 3) * ceil_div(s.kw, 3);
+    const std::int64_t ic = s.ic / s.groups * merged_groups(s, isa);
+    if (parts > 1 && parts * ic > kMostPartChannels) return "errors of so many parts add up";
+  }
   if (merged_groups(s, isa) > 1) return expanded_conv_declines(s, isa);
   return nullptr;
 }
@@ -405,20 +453,20 @@ const char* winograd5_conv_declines(const ConvShape& s, Isa isa) {
   return nullptr;
 }
 
-template <int kTile>
+template <int kTile, int kTaps>
 std::unique_ptr<ConvAlgorithm> make_merged_winograd(const ConvShape& shape, std::int64_t merged,
                                                     Isa isa) {
-  return std::make_unique<WinogradConv>(shape, merged, kTile, isa);
+  return std::make_unique<WinogradConv>(shape, merged, kTile, kTaps, isa);
 }
 
 std::unique_ptr<ConvAlgorithm> make_winograd4_conv(const ConvShape& shape, Isa isa) {
-  return expand_groups(shape, isa, make_merged_winograd<4>);
+  return expand_groups(shape, isa, make_merged_winograd<4, 3>);
 }
 std::unique_ptr<ConvAlgorithm> make_winograd2_conv(const ConvShape& shape, Isa isa) {
-  return expand_groups(shape, isa, make_merged_winograd<2>);
+  return expand_groups(shape, isa, make_merged_winograd<2, 3>);
 }
 std::unique_ptr<ConvAlgorithm> make_winograd5_conv(const ConvShape& shape, Isa isa) {
-  return expand_groups(shape, isa, make_merged_winograd<2>);
+  return expand_groups(shape, isa, make_merged_winograd<2, 5>);
 }
 
 }  // namespace mini_infer

@@ -295,23 +295,26 @@ void transform_input(const WinogradInput& in) {
 }
 
 // products[block][tile] = v[tile] * weights, for one e.
-using ProductFn = void(const float* v, std::ptrdiff_t v_block, int channels, const float* weights,
-                       float* products, std::ptrdiff_t products_block, WeightsAhead ahead);
+using ProductFn = void(const float* v, const WinogradOutput& out, const float* weights,
+                       float* products, WeightsAhead ahead);
 
 template <int kPixels, int kBlocks, bool kHalf>
-[[gnu::noinline]] void product_tile(const float* v, std::ptrdiff_t v_block, int channels,
-                                    const float* weights, float* products,
-                                    std::ptrdiff_t products_block, WeightsAhead ahead) {
+[[gnu::noinline]] void product_tile(const float* v, const WinogradOutput& out, const float* weights,
+                                    float* products, WeightsAhead ahead) {
   Vec acc[kBlocks][1][kPixels];
 #pragma GCC unroll 4
   for (int j = 0; j < kBlocks; ++j) {
 #pragma GCC unroll 16
     for (int i = 0; i < kPixels; ++i) acc[j][0][i] = zero();
   }
-  for (int left = channels; left > 0; left -= kLanes, v += v_block) {
-    const int lanes = left < kLanes ? left : kLanes;
-    multiply_channels<kLanes, 1, kPixels, kBlocks, kHalf>(v, 0, lanes, weights, ahead, acc);
+  const std::ptrdiff_t v_block = out.v_block;
+  for (int part = 0; part < out.parts; ++part) {
+    for (int left = out.channels; left > 0; left -= kLanes, v += v_block) {
+      const int lanes = left < kLanes ? left : kLanes;
+      multiply_channels<kLanes, 1, kPixels, kBlocks, kHalf>(v, 0, lanes, weights, ahead, acc);
+    }
   }
+  const std::ptrdiff_t products_block = std::ptrdiff_t{out.tiles} * kLanes;
 #pragma GCC unroll 4
   for (int j = 0; j < kBlocks; ++j) {
 #pragma GCC unroll 16
@@ -438,13 +441,12 @@ void multiply_panel(const WinogradOutput& out, const float* weights, const float
                     float* products) {
   constexpr ProductTiles<kBlocks, kHalf> kTiles;
   const float* v = out.v + e * out.v_element;
-  const std::ptrdiff_t block = std::ptrdiff_t{out.tiles} * kLanes;
+  const std::ptrdiff_t depth = std::ptrdiff_t{out.channels} * out.parts;
   const Runs runs(out.tiles, kTilePixels);
   int run = 0;
   runs.for_each([&](int first, int count) {
-    kTiles.fn[count](
-        v + first * kLanes, out.v_block, out.channels, weights, products + first * kLanes, block,
-        WeightsAhead::of_tile<kBlocks * kLanes>(next, out.channels, runs.count, run++));
+    kTiles.fn[count](v + first * kLanes, out, weights, products + first * kLanes,
+                     WeightsAhead::of_tile<kBlocks * kLanes>(next, depth, runs.count, run++));
   });
 }
 
@@ -453,7 +455,8 @@ void transform_output(const WinogradOutput& out) {
   using Order = ElementOrder<F>;
   constexpr Order kOrder;
   constexpr int kFilters = Order::kFilterRows * Order::kFilterRows, kPanel = kTileBlocks * kLanes;
-  const std::ptrdiff_t panel_floats = std::ptrdiff_t{kFilters} * out.channels * kPanel;
+  const std::ptrdiff_t depth = std::ptrdiff_t{out.channels} * out.parts;
+  const std::ptrdiff_t panel_floats = kFilters * depth * kPanel;
   const std::ptrdiff_t products_block = std::ptrdiff_t{out.tiles} * kLanes;
   const std::ptrdiff_t plane = std::ptrdiff_t{out.map.oh} * out.map.ow * kLanes;
   const int group = out.panels_at_once * kPanel;
@@ -461,8 +464,7 @@ void transform_output(const WinogradOutput& out) {
     const int last = first + group < out.out_channels ? first + group : out.out_channels;
     const auto weights_of = [&](int oc, int filter) {
       const int width = out.out_channels - oc > kLanes ? kPanel : kLanes;
-      return out.weights + oc / kPanel * panel_floats +
-             std::ptrdiff_t{filter} * out.channels * width;
+      return out.weights + oc / kPanel * panel_floats + filter * depth * width;
     };
     for (int i = 0; i < Order::kElements; ++i) {
       const int e = kOrder.element[i], filter = Order::filter(e);

@@ -40,11 +40,12 @@ struct WinogradOutput {
   WinogradMap map;
   const float* v;
   std::ptrdiff_t v_element, v_block;
-  int channels;  // input channels that exist
+  int channels, parts;  // input channels that exist, and how often their blocks are in v
   std::ptrdiff_t first_tile;
   int tiles;
-  const float* weights;  // [panels][f][ic][2 * c]; the last panel is c wide when the blocks are odd
-  int out_channels;      // that exist, from a panel on
+  const float*
+      weights;  // [panels][f][part][ic][2 * c]; the last panel is c wide when the blocks are odd
+  int out_channels;  // that exist, from a panel on
   int panels_at_once;
   float* products;  // [e][panels_at_once][2][tiles][c]
   std::ptrdiff_t products_element;

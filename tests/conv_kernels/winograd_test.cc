@@ -1,6 +1,8 @@
 // Winograd convolutions: 3x3 with stride 1 and 2, 5x5 with stride 1.
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "tests/conv_kernels/conv_checks.h"
 
 namespace mini_infer::conv_test {
@@ -63,6 +65,63 @@ TEST(Winograd, dilations) {
   uneven.dilation_w = 1;
   uneven.n = 2;
   check_winograd(uneven);
+}
+
+TEST(WinogradInParts, error_is_bounded) {
+  for (const Isa isa : supported_isas()) {
+    for (const auto& [channels, kernel] :
+         {std::array<std::int64_t, 2>{64, 7}, {160, 5}, {64, 9}, {32, 11}}) {
+      const ConvShape shape = square(channels, 24, 12, kernel, 1, kernel / 2);
+      const auto where = testing::Message() << isa_name(isa) << " " << channels << " " << kernel;
+      ASSERT_EQ(winograd_conv_declines(shape, isa), nullptr) << where;
+      EXPECT_LT(relative_error(kWinograd4, shape, isa), 2e-5) << where;
+      EXPECT_LT(relative_error(kWinograd2, shape, isa), 5e-6) << where;
+    }
+    EXPECT_NE(winograd_conv_declines(square(96, 24, 12, 7, 1, 3), isa), nullptr);
+  }
+}
+
+// Kernels of other extents are taken in parts of 3x3.
+TEST(WinogradInParts, kernels) {
+  for (const auto& [kh, kw] : {std::array<std::int64_t, 2>{2, 2},
+                               {2, 3},
+                               {4, 4},
+                               {5, 3},
+                               {3, 6},
+                               {7, 7},
+                               {2, 9},
+                               {11, 4}}) {
+    for (const std::int64_t size : {11, 18}) {
+      ConvShape s = square(18, 21, size, 3, 1, 1);
+      s.kh = kh;
+      s.kw = kw;
+      s.pad_top = kh / 2;
+      s.pad_right = kw - 1;
+      check({kWinograd4, kWinograd2}, s);
+    }
+  }
+  check({kWinograd4, kWinograd2}, square(5, 18, 9, 2, 1, 1));  // one part
+  check({kWinograd4, kWinograd2}, square(32, 18, 9, 5, 1, 2));
+}
+
+TEST(WinogradInParts, groups_dilations_batches_and_few_tiles) {
+  ConvShape s = square(96, 96, 13, 5, 1, 2);
+  s.groups = 3;
+  s.n = 2;
+  check({kWinograd4, kWinograd2}, s);
+  s.groups = 4;  // merged where blocks have 16 channels
+  check({kWinograd4, kWinograd2}, s);
+  check({kWinograd4, kWinograd2}, square(16, 33, 17, 5, 1, 4, 2));
+  check({kWinograd4, kWinograd2}, square(160, 200, 7, 5, 1, 2));
+}
+
+TEST(WinogradInParts, decline_what_they_would_get_wrong) {
+  ConvShape s = square(32, 32, 9, 5, 1, 2);
+  EXPECT_EQ(winograd_conv_declines(s, best_isa()), nullptr);
+  s.border = Border::kReflect;
+  EXPECT_NE(winograd_conv_declines(s, best_isa()), nullptr);
+  EXPECT_NE(winograd_conv_declines(square(32, 32, 9, 5, 2, 2), best_isa()), nullptr);
+  EXPECT_NE(winograd_conv_declines(square(32, 32, 9, 1, 1, 0), best_isa()), nullptr);
 }
 
 TEST(Winograd, epilogues) {

@@ -30,8 +30,8 @@ struct Algorithm {
 constexpr Algorithm kDirect{"direct", direct_conv_declines, make_direct_conv, false};
 constexpr Algorithm kStem{"stem", stem_conv_declines, make_stem_conv, true};
 constexpr Algorithm kDepthwise{"depthwise", depthwise_conv_declines, make_depthwise_conv, false};
-constexpr Algorithm kWinograd4{"winograd4", winograd_conv_declines, make_winograd4_conv, false};
-constexpr Algorithm kWinograd2{"winograd2", winograd_conv_declines, make_winograd2_conv, false};
+constexpr Algorithm kWinograd4{"winograd4", winograd4_conv_declines, make_winograd4_conv, false};
+constexpr Algorithm kWinograd2{"winograd2", winograd2_conv_declines, make_winograd2_conv, false};
 constexpr Algorithm kWinograd5{"winograd5", winograd5_conv_declines, make_winograd5_conv, false};
 constexpr Algorithm kStrassen{"strassen", strassen_conv_declines, make_strassen_conv, false};
 constexpr Algorithm kTransposed{"transposed", transposed_conv_declines, make_transposed_conv,

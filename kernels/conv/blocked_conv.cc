@@ -51,33 +51,43 @@ Status BlockedConv::run(const KernelContext& k) const {
 // plans of other input shapes share.
 std::string packing_key(const ConvAlgorithm& algorithm, const ConvGeometry& g, Isa isa) {
   return cat(algorithm.name(), "/", isa_name(isa), "/", g.oc, "/", g.ic, "/", g.groups, "/",
-             g.kernel[1], "x", g.kernel[2], "/", g.stride[1], "x", g.stride[2], "/", g.dilation[1],
-             "x", g.dilation[2], "/", algorithm.packed_floats());
+             g.kernel[0], "x", g.kernel[1], "x", g.kernel[2], "/", g.stride[1], "x", g.stride[2],
+             "/", g.dilation[1], "x", g.dilation[2], "/", algorithm.packed_floats());
 }
 
 }  // namespace
 
+ConvShape conv_shape(const ConvGeometry& g) {
+  return {.n = g.n,
+          .ic = g.ic,
+          .ih = g.in[1],
+          .iw = g.in[2],
+          .oc = g.oc,
+          .oh = g.out[1],
+          .ow = g.out[2],
+          .kh = g.kernel[1],
+          .kw = g.kernel[2],
+          .stride_h = g.stride[1],
+          .stride_w = g.stride[2],
+          .dilation_h = g.dilation[1],
+          .dilation_w = g.dilation[2],
+          .pad_top = g.pad_begin[1],
+          .pad_left = g.pad_begin[2],
+          .pad_bottom = g.pad_end[1],
+          .pad_right = g.pad_end[2],
+          .groups = g.groups,
+          .border = g.border,
+          .depth = {.in = g.in[0],
+                    .out = g.out[0],
+                    .kernel = g.kernel[0],
+                    .stride = g.stride[0],
+                    .dilation = g.dilation[0],
+                    .pad_front = g.pad_begin[0]}};
+}
+
 std::optional<ConvShape> flat_shape(const ConvGeometry& g) {
-  if (g.in[0] != 1 || g.out[0] != 1 || g.kernel[0] != 1) return std::nullopt;
-  return ConvShape{.n = g.n,
-                   .ic = g.ic,
-                   .ih = g.in[1],
-                   .iw = g.in[2],
-                   .oc = g.oc,
-                   .oh = g.out[1],
-                   .ow = g.out[2],
-                   .kh = g.kernel[1],
-                   .kw = g.kernel[2],
-                   .stride_h = g.stride[1],
-                   .stride_w = g.stride[2],
-                   .dilation_h = g.dilation[1],
-                   .dilation_w = g.dilation[2],
-                   .pad_top = g.pad_begin[1],
-                   .pad_left = g.pad_begin[2],
-                   .pad_bottom = g.pad_end[1],
-                   .pad_right = g.pad_end[2],
-                   .groups = g.groups,
-                   .border = g.border};
+  const ConvShape shape = conv_shape(g);
+  return shape.depth.flat() ? std::optional(shape) : std::nullopt;
 }
 
 PreparedKernel blocked_conv(const PrepareContext& c, const ConvTask& task,

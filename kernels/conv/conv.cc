@@ -39,20 +39,20 @@ struct Algorithm {
 // Those on blocked layouts, which take two-dimensional shapes.
 template <auto kDeclines>
 const char* flat_declines(const ConvTask& task) {
-  return task.flat ? kDeclines(*task.flat, task.isa) : "it has three spatial axes";
+  return task.shape.depth.flat() ? kDeclines(task.shape, task.isa) : "it has three spatial axes";
 }
 template <auto kCost>
 double flat_cost(const ConvTask& task) {
-  return kCost(*task.flat, task.isa);
+  return kCost(task.shape, task.isa);
 }
 template <auto kMake>
 PreparedKernel prepare_flat(const PrepareContext& c, const ConvTask& task) {
-  return blocked_conv(c, task, kMake(*task.flat, task.isa));
+  return blocked_conv(c, task, kMake(task.shape, task.isa));
 }
 
 template <int kTile, int kTaps>
 double winograd_cost(const ConvTask& task) {
-  return winograd_conv_cost(expanded_shape(*task.flat, task.isa), kTile, kTaps, task.isa);
+  return winograd_conv_cost(expanded_shape(task.shape, task.isa), kTile, kTaps, task.isa);
 }
 
 // The transform of the weights costs too much to be done at each run.
@@ -60,6 +60,11 @@ template <auto kDeclines>
 const char* constant_declines(const ConvTask& task) {
   if (!task.constant_weights) return "the weights are not constant";
   return flat_declines<kDeclines>(task);
+}
+template <auto kDeclines>
+const char* winograd_declines(const ConvTask& task) {
+  if (!task.constant_weights) return "the weights are not constant";
+  return kDeclines(task.shape, task.isa);
 }
 
 const char* rows_decline(const ConvTask& task) {
@@ -75,12 +80,12 @@ constexpr Algorithm kAlgorithms[] = {
      flat_declines<depthwise_conv_declines>, flat_cost<depthwise_conv_cost>,
      prepare_flat<make_depthwise_conv>},
     {"winograd4x3", "an area of taps, a large map", kBlocked, kBlocked,
-     constant_declines<winograd_conv_declines>, winograd_cost<4, 3>,
+     winograd_declines<winograd4_conv_declines>, winograd_cost<4, 3>,
      prepare_flat<make_winograd4_conv>},
     {"winograd2x3", "an area of taps, a small map", kBlocked, kBlocked,
-     constant_declines<winograd_conv_declines>, winograd_cost<2, 3>,
+     winograd_declines<winograd2_conv_declines>, winograd_cost<2, 3>,
      prepare_flat<make_winograd2_conv>},
-    {"winograd2x5", "5x5", kBlocked, kBlocked, constant_declines<winograd5_conv_declines>,
+    {"winograd2x5", "5x5", kBlocked, kBlocked, winograd_declines<winograd5_conv_declines>,
      winograd_cost<2, 5>, prepare_flat<make_winograd5_conv>},
     {"strassen", "1x1, many channels", kBlocked, kBlocked,
      constant_declines<strassen_conv_declines>, flat_cost<strassen_conv_cost>,
@@ -88,7 +93,7 @@ constexpr Algorithm kAlgorithms[] = {
     {"direct", "any kernel", kBlocked, kBlocked, flat_declines<direct_conv_declines>,
      flat_cost<direct_conv_cost>, prepare_flat<make_direct_conv>},
     {"expanded", "narrow groups merged", kBlocked, kBlocked, flat_declines<expanded_conv_declines>,
-     [](const ConvTask& t) { return direct_conv_cost(expanded_shape(*t.flat, t.isa), t.isa); },
+     [](const ConvTask& t) { return direct_conv_cost(expanded_shape(t.shape, t.isa), t.isa); },
      prepare_flat<make_expanded_conv>},
     {"rows", "few channels of plain layout", kPlain, kPlain, rows_decline,
      [](const ConvTask& t) { return row_conv_cost(t.geometry); }, row_conv},
@@ -152,7 +157,7 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
                 .constant_weights = c.constant(kW) != nullptr};
   MINI_TRY_ASSIGN(task.geometry, read_conv_geometry(c, kX, kW));
   MINI_TRY_ASSIGN(task.end, read_conv_end(c, task.geometry));
-  task.flat = flat_shape(task.geometry);
+  task.shape = conv_shape(task.geometry);
   const ConvGeometry& g = task.geometry;
   if (g.n * g.out_plane() == 0) {
     return PreparedKernel{.name = "conv/empty", .run = [](const KernelContext&) { return ok(); }};
@@ -185,6 +190,20 @@ Isa isa_of_block(int block) {
   return best_isa();
 }
 
+// Whether an algorithm on blocked layouts takes a kernel of three axes, the first `depth` long.
+bool takes_depth(const AttributeReader& node, std::int64_t depth, ConvShape shape, Isa isa) {
+  const Ints strides = node.ints("strides", {1, 1, 1});
+  const Ints dilations = node.ints("dilations", {1, 1, 1});
+  if (strides.size() != 3 || dilations.size() != 3) return false;
+  if (shape.groups > 1 && shape.ic / shape.groups % isa_lanes(isa) != 0) return false;
+  shape.depth.kernel = depth;
+  shape.stride_h = strides[1];
+  shape.stride_w = strides[2];
+  shape.dilation_h = dilations[1];
+  shape.dilation_w = dilations[2];
+  return shape.ic > kMostPlainChannels && winograd2_conv_declines(shape, isa) == nullptr;
+}
+
 // Blocked where output channels fill at least half of a block, or where the kernel has several taps
 // to unroll otherwise. The residual comes as the output goes.
 LayoutChoice layout(const LayoutQuery& query) {
@@ -194,18 +213,24 @@ LayoutChoice layout(const LayoutQuery& query) {
   const Value& w = query.graph.value(query.node.inputs[kW]);
   const auto weights = w.shape ? w.shape->concrete() : std::nullopt;
   if (x.dtype != DType::kFloat32 || !weights || !w.is_constant()) return plain;
-  if (weights->rank() != 3 && weights->rank() != 4) return plain;
+  if (weights->rank() < 3 || weights->rank() > 5) return plain;
 
-  const std::int64_t groups = AttributeReader(query.node).integer("group", 1);
+  const AttributeReader node(query.node);
+  const std::int64_t groups = node.integer("group", 1);
   const std::int64_t oc = (*weights)[0];
   if (groups < 1 || (*weights)[1] < 1 || oc < 1 || oc % groups != 0) return plain;
   const bool one_tap = weights->elements(2, weights->rank()) == 1;
   if (oc < query.block / 2 && (one_tap || groups > 1)) return plain;
-  const ConvShape shape{.ic = (*weights)[1] * groups,
-                        .oc = oc,
-                        .kh = weights->rank() == 4 ? (*weights)[2] : 1,
-                        .kw = (*weights)[weights->rank() - 1],
-                        .groups = groups};
+  const Isa isa = isa_of_block(query.block);
+  ConvShape shape{.ic = (*weights)[1] * groups,
+                  .oc = oc,
+                  .kh = weights->rank() > 3 ? (*weights)[weights->rank() - 2] : 1,
+                  .kw = (*weights)[weights->rank() - 1],
+                  .groups = groups};
+  if (weights->rank() == 5 &&
+      (query.node.attributes.contains("border") || !takes_depth(node, (*weights)[2], shape, isa))) {
+    return plain;
+  }
   LayoutChoice blocked = plain;
   blocked.outputs[0] = Layout::kBlocked;
   if (inputs > kResidual && query.node.inputs[kResidual] != kNoValue) {
@@ -215,7 +240,6 @@ LayoutChoice layout(const LayoutQuery& query) {
   if (groups > 1) {
     // Depthwise kernels pad with zeros only.
     if (query.node.attributes.contains("border")) return plain;
-    const Isa isa = isa_of_block(query.block);
     if (depthwise_conv_declines(shape, isa) != nullptr &&
         direct_conv_declines(shape, isa) != nullptr &&
         expanded_conv_declines(shape, isa) != nullptr) {

@@ -88,11 +88,12 @@ std::unique_ptr<ConvAlgorithm> make_stem_conv(const ConvShape& shape, Isa isa);
 const char* depthwise_conv_declines(const ConvShape& shape, Isa isa);
 std::unique_ptr<ConvAlgorithm> make_depthwise_conv(const ConvShape& shape, Isa isa);
 
-// Winograd F(4x4, 3x3) and F(2x2, 3x3) of NCHWc: 4 and 2.25 times fewer multiplications than a
+// Winograd F(4x4, 3x3) and F(2x2, 3x3) of NCHWc, and of NCDHWc slice by slice: 4 and 2.25 times fewer multiplications than a
 // direct 3x3 convolution with stride 1, 1.78 and 1.44 times fewer than one with stride 2, and about
 // 2 times its rounding error, or none more. Any padding; with stride 1 any dilation; one group, or
 // groups that are whole channel blocks or narrow.
-const char* winograd_conv_declines(const ConvShape& shape, Isa isa);
+const char* winograd4_conv_declines(const ConvShape& shape, Isa isa);
+const char* winograd2_conv_declines(const ConvShape& shape, Isa isa);
 std::unique_ptr<ConvAlgorithm> make_winograd4_conv(const ConvShape& shape, Isa isa);
 std::unique_ptr<ConvAlgorithm> make_winograd2_conv(const ConvShape& shape, Isa isa);
 // Winograd F(2x2, 5x5): 2.78 times fewer multiplications than a direct 5x5 convolution with stride

@@ -83,13 +83,15 @@ double winograd_conv_cost(const ConvShape& s, int tile, int taps, Isa isa) {
   static constexpr Transforms kWork5{400, 200};
   const Transforms& work = taps == 5 ? kWork5 : kWork[tile == 4][s.stride_h == 2];
   const int lanes = isa_lanes(isa);
-  const std::int64_t tiles = s.n * s.dilation_h * winograd_tiles(s.oh, s.dilation_h, tile) *
-                             s.dilation_w * winograd_tiles(s.ow, s.dilation_w, tile);
+  const std::int64_t tiles = s.n * s.depth.out * s.dilation_h *
+                             winograd_tiles(s.oh, s.dilation_h, tile) * s.dilation_w *
+                             winograd_tiles(s.ow, s.dilation_w, tile);
   const auto in = static_cast<double>(winograd_elements(tile, taps, s.stride_h));
   const auto rows = static_cast<double>(tile + taps - 1);
   const double elements = in * in, filter = rows * rows;
   const double oc = padded_channels(s.oc, isa_unit_lanes(isa));
-  const auto parts = static_cast<double>(ceil_div(s.kh, taps) * ceil_div(s.kw, taps));
+  const auto parts =
+      static_cast<double>(s.depth.kernel * ceil_div(s.kh, taps) * ceil_div(s.kw, taps));
   const double ic = padded_channels(s.ic, lanes) * parts;
   const double filters = oc * static_cast<double>(ceil_div(s.ic, s.groups)) * parts;
   // Beginning and end of a register tile of a product, in vectors: felt where channels are few.

@@ -1,5 +1,4 @@
-// What a 2-D convolution is, free of the graph: the extents that algorithms are chosen and packed
-// by.
+// What a convolution is, free of the graph: the extents that algorithms are chosen and packed by.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +7,15 @@
 
 namespace mini_infer {
 
-// x: [n][ic][ih][iw], w: [oc][ic/groups][kh][kw], y: [n][oc][oh][ow].
+// A third axis, outside of rows. What it has more than one of, slices, are images to 2-D
+// algorithms.
+struct ConvDepth {
+  std::int64_t in = 1, out = 1, kernel = 1, stride = 1, dilation = 1, pad_front = 0;
+  constexpr bool flat() const { return in == 1 && out == 1 && kernel == 1; }
+};
+
+// x: [n][ic][id][ih][iw], w: [oc][ic/groups][kd][kh][kw], y: [n][oc][od][oh][ow]. Algorithms that
+// do not say that they take depth have none.
 struct ConvShape {
   std::int64_t n = 1;
   std::int64_t ic = 1, ih = 1, iw = 1;
@@ -19,6 +26,7 @@ struct ConvShape {
   std::int64_t pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
   std::int64_t groups = 1;
   Border border = Border::kZero;
+  ConvDepth depth;
 };
 
 // Sets oh and ow from everything else: floor((in + pads - extent of the kernel) / stride) + 1.
@@ -30,7 +38,8 @@ constexpr void set_output_extents(ConvShape& s) {
 // Multiply-adds of the whole convolution.
 constexpr double conv_macs(const ConvShape& s) {
   return static_cast<double>(s.n) * static_cast<double>(s.oc) * static_cast<double>(s.oh * s.ow) *
-         static_cast<double>(s.ic / s.groups) * static_cast<double>(s.kh * s.kw);
+         static_cast<double>(s.ic / s.groups) * static_cast<double>(s.kh * s.kw) *
+         static_cast<double>(s.depth.out * s.depth.kernel);
 }
 
 // Its work as parallel_for() counts it: multiply-adds on registers are quicker than elements

@@ -8,7 +8,7 @@ namespace mini_infer {
 
 struct ConvTask {
   ConvGeometry geometry;
-  std::optional<ConvShape> flat;  // the geometry as flat_shape() has it
+  ConvShape shape;  // the geometry as conv_shape() has it
   ConvEnd end;
   DType dtype = DType::kFloat32;
   Layout in = Layout::kPlain, out = Layout::kPlain;
@@ -16,8 +16,9 @@ struct ConvTask {
   bool constant_weights = false;
 };
 
-// The same as a two-dimensional shape; a one-dimensional convolution is one row. No value for three
-// spatial axes.
+// The same as a shape; a one-dimensional convolution is one row.
+ConvShape conv_shape(const ConvGeometry& g);
+// No value for three spatial axes.
 std::optional<ConvShape> flat_shape(const ConvGeometry& g);
 
 // Plain layout, float32, any shape: the input is unrolled into columns while a packed GEMM runs.

@@ -25,7 +25,8 @@ class ExpandedConv final : public ConvAlgorithm {
   // w: [oc][ic][taps] of each group -> [oc][merged * ic][taps], zero where a filter of one group
   // meets a channel of another.
   void pack(const float* w, float* packed, int threads) const noexcept override {
-    const std::int64_t taps = shape_.kh * shape_.kw, ic = shape_.ic / shape_.groups;
+    const std::int64_t taps = shape_.depth.kernel * shape_.kh * shape_.kw,
+                       ic = shape_.ic / shape_.groups;
     const std::int64_t oc = shape_.oc / shape_.groups, row = merged_ * ic * taps;
     std::vector<float> dense(static_cast<std::size_t>(shape_.oc * row), 0.f);
     for (std::int64_t o = 0; o < shape_.oc; ++o) {

@@ -125,10 +125,12 @@ class WinogradConv final : public ConvAlgorithm {
         filter_elements_(variant_.filter_rows() * variant_.filter_rows()),
         ic_blocks_(ceil_div(groups_.ic, lanes_)),
         parts_x_(ceil_div(shape.kw, variant_.taps)),
-        parts_(ceil_div(shape.kh, variant_.taps) * parts_x_),
+        parts_y_(ceil_div(shape.kh, variant_.taps)),
+        parts_(shape.depth.kernel * parts_y_ * parts_x_),
         tiles_y_(winograd_tiles(shape.oh, shape.dilation_h, variant_.out)),
         tiles_x_(winograd_tiles(shape.ow, shape.dilation_w, variant_.out)),
-        tiles_(shape.n * shape.dilation_h * tiles_y_ * shape.dilation_w * tiles_x_) {
+        tiles_(shape.n * shape.depth.out * shape.dilation_h * tiles_y_ * shape.dilation_w *
+               tiles_x_) {
     choose_blocks();
   }
 
@@ -146,7 +148,7 @@ class WinogradConv final : public ConvAlgorithm {
     parallel_for(threads, groups_.count * panels(), work, [&](Range range, int) {
       for (std::int64_t u = range.begin; u < range.end; ++u) {
         const std::int64_t group = u / panels();
-        pack_panel(g, w + group * groups_.oc * groups_.ic * s_.kh * s_.kw, group, u % panels(),
+        pack_panel(g, w + group * groups_.oc * groups_.ic * kernel_taps(), group, u % panels(),
                    packed + group * group_packed());
       }
     });
@@ -271,7 +273,7 @@ class WinogradConv final : public ConvAlgorithm {
     f.element = k * width;
     for (std::int64_t i = 0; i < k; ++i) {
       for (std::int64_t o = 0; o < real; ++o) {
-        const float* const filter = w + ((first + o) * groups_.ic + i % channels) * s_.kh * s_.kw;
+        const float* const filter = w + ((first + o) * groups_.ic + i % channels) * kernel_taps();
         read_part(filter, i / channels, o, f);
       }
       f.packed = packed + first * filter_elements_ * k + i * width;
@@ -279,9 +281,10 @@ class WinogradConv final : public ConvAlgorithm {
     }
   }
 
-  // Taps of one part of a filter [kh][kw], as output channel o.
+  // Taps of one part of a filter [kd][kh][kw], as output channel o.
   void read_part(const float* filter, std::int64_t part, std::int64_t o, WinogradFilters& f) const {
     const Offset at = offset(part);
+    filter += at.z * s_.kh * s_.kw;
     for (std::int64_t y = 0; y < variant_.taps; ++y) {
       for (std::int64_t x = 0; x < variant_.taps; ++x) {
         const bool exists = at.y + y < s_.kh && at.x + x < s_.kw;
@@ -340,11 +343,13 @@ class WinogradConv final : public ConvAlgorithm {
 
   // The first tap of a part.
   struct Offset {
-    std::int64_t y, x;
+    std::int64_t z, y, x;
   };
   Offset offset(std::int64_t part) const {
-    return {part / parts_x_ * variant_.taps, part % parts_x_ * variant_.taps};
+    return {part / parts_x_ / parts_y_, part / parts_x_ % parts_y_ * variant_.taps,
+            part % parts_x_ * variant_.taps};
   }
+  std::int64_t kernel_taps() const { return s_.depth.kernel * s_.kh * s_.kw; }
   // Input channels of a group in all parts.
   std::int64_t depth(std::int64_t group) const { return parts_ * groups_.in_channels(group); }
   std::int64_t v_blocks() const { return parts_ * ic_blocks_; }
@@ -355,25 +360,22 @@ class WinogradConv final : public ConvAlgorithm {
   }
 
   WinogradMap map() const {
-    return {static_cast<int>(s_.ih),
-            static_cast<int>(s_.iw),
-            static_cast<int>(s_.oh),
-            static_cast<int>(s_.ow),
-            static_cast<int>(s_.pad_top),
-            static_cast<int>(s_.pad_left),
-            static_cast<int>(s_.dilation_h),
-            static_cast<int>(s_.dilation_w),
-            static_cast<int>(tiles_y_),
-            static_cast<int>(tiles_x_),
-            s_.border};
+    return {static_cast<int>(s_.ih),         static_cast<int>(s_.iw),
+            static_cast<int>(s_.oh),         static_cast<int>(s_.ow),
+            static_cast<int>(s_.pad_top),    static_cast<int>(s_.pad_left),
+            static_cast<int>(s_.dilation_h), static_cast<int>(s_.dilation_w),
+            static_cast<int>(tiles_y_),      static_cast<int>(tiles_x_),
+            static_cast<int>(s_.depth.out),  s_.border};
   }
 
   // Some of the blocks [part][ic block] of V.
   void transform_input(const ConvArgs& args, const Plan& p, std::int64_t group, Span tiles,
                        Span blocks, float* v) const {
-    const std::int64_t plane = s_.ih * s_.iw * lanes_;
+    const std::int64_t plane = s_.depth.in * s_.ih * s_.iw * lanes_;
     WinogradInput in{};
     in.image_stride = ceil_div(s_.ic, lanes_) * plane;
+    in.slices = static_cast<int>(s_.depth.in);
+    in.slice_step = static_cast<int>(s_.depth.stride);
     in.first_tile = tiles.first;
     in.tiles = static_cast<int>(tiles.count());
     in.v_element = p.v_element;
@@ -382,6 +384,7 @@ class WinogradConv final : public ConvAlgorithm {
     for (std::int64_t b = blocks.first; b < blocks.last; b += in.blocks) {
       const std::int64_t part = b / ic_blocks, ic_block = b % ic_blocks;
       const Offset at = offset(part);
+      in.first_slice = static_cast<int>(at.z * s_.depth.dilation - s_.depth.pad_front);
       in.map = map();
       in.map.pad_top -= static_cast<int>(at.y * s_.dilation_h);
       in.map.pad_left -= static_cast<int>(at.x * s_.dilation_w);
@@ -394,7 +397,7 @@ class WinogradConv final : public ConvAlgorithm {
 
   void multiply(const ConvArgs& args, const Plan& p, std::int64_t group, Span tiles, Span panels,
                 const float* v, float* products) const {
-    const std::int64_t plane = s_.oh * s_.ow * lanes_, k = depth(group);
+    const std::int64_t plane = s_.depth.out * s_.oh * s_.ow * lanes_, k = depth(group);
     const std::int64_t first = panels.first * kPanelBlocks * lanes_;  // of the group's
     const std::int64_t count =
         std::min(groups_.out_channels(group), panels.last * kPanelBlocks * lanes_) - first;
@@ -425,26 +428,29 @@ class WinogradConv final : public ConvAlgorithm {
   int lanes_;
   Variant variant_;
   simd::winograd_filters_f64_fn* filters_;
-  std::int64_t elements_, filter_elements_, ic_blocks_, parts_x_, parts_;
+  std::int64_t elements_, filter_elements_, ic_blocks_, parts_x_, parts_y_, parts_;
   std::int64_t tiles_y_, tiles_x_, tiles_;
   std::int64_t blocks_ = 1, group_ = 1;
 };
 
 }  // namespace
 
-const char* winograd_conv_declines(const ConvShape& s, Isa isa) {
+const char* winograd2_conv_declines(const ConvShape& s, Isa isa) {
   if (s.kh < 2 || s.kw < 2) return "the kernel has one row or column";
   if (s.stride_h != s.stride_w || s.stride_h > 2) return "the stride is not 1 or 2";
   if (s.stride_h == 2 && (s.dilation_h != 1 || s.dilation_w != 1)) return "stride 2 and dilation";
   if (s.kh != 3 || s.kw != 3) {
     if (s.stride_h == 2) return "stride 2 and not 3x3";
     if (s.border != Border::kZero) return "a mirrored border and not 3x3";
-    const std::int64_t parts = ceil_div(s.kh, 3) * ceil_div(s.kw, 3);
-    const std::int64_t ic = s.ic / s.groups * merged_groups(s, isa);
-    if (parts > 1 && parts * ic > kMostPartChannels) return "errors of so many parts add up";
   }
   if (merged_groups(s, isa) > 1) return expanded_conv_declines(s, isa);
   return nullptr;
+}
+const char* winograd4_conv_declines(const ConvShape& s, Isa isa) {
+  const std::int64_t parts = s.depth.kernel * ceil_div(s.kh, 3) * ceil_div(s.kw, 3);
+  const std::int64_t ic = s.ic / s.groups * merged_groups(s, isa);
+  if (parts > 1 && parts * ic > kMostPartChannels) return "errors of so many parts add up";
+  return winograd2_conv_declines(s, isa);
 }
 const char* winograd5_conv_declines(const ConvShape& s, Isa isa) {
   if (s.kh != 5 || s.kw != 5) return "the kernel is not 5x5";

@@ -141,7 +141,7 @@ struct ElementOrder {
 
 // Walks over tiles in their order.
 struct TileCursor {
-  int image, class_y, ty, class_x, tx;
+  int image, z, class_y, ty, class_x, tx;
   static MINI_INLINE TileCursor at(const WinogradMap& map, std::ptrdiff_t tile) {
     TileCursor c;
     c.tx = static_cast<int>(tile % map.tiles_x);
@@ -151,7 +151,9 @@ struct TileCursor {
     c.ty = static_cast<int>(tile % map.tiles_y);
     tile /= map.tiles_y;
     c.class_y = static_cast<int>(tile % map.dilation_h);
-    c.image = static_cast<int>(tile / map.dilation_h);
+    tile /= map.dilation_h;
+    c.z = static_cast<int>(tile % map.slices);
+    c.image = static_cast<int>(tile / map.slices);
     return c;
   }
   MINI_INLINE void next(const WinogradMap& map) {
@@ -163,6 +165,8 @@ struct TileCursor {
     ty = 0;
     if (++class_y < map.dilation_h) return;
     class_y = 0;
+    if (++z < map.slices) return;
+    z = 0;
     ++image;
   }
   // First output of the tile.
@@ -258,6 +262,11 @@ MINI_INLINE void prefetch_tile(const float* x, std::ptrdiff_t row, std::ptrdiff_
   }
 }
 
+template <class F>
+[[gnu::noinline]] void clear_tile(float* v, std::ptrdiff_t v_element) {
+  for (int e = 0; e < kIn<F> * kIn<F>; ++e) store(v + e * v_element, zero());
+}
+
 // kDilated = false: neighbouring columns, which saves the addresses a register each.
 template <class F, bool kDilated>
 void transform_tiles(const WinogradInput& in) {
@@ -268,7 +277,13 @@ void transform_tiles(const WinogradInput& in) {
     TileCursor tile = TileCursor::at(in.map, in.first_tile);
     float* v = in.v + block * in.v_block;
     for (int t = 0; t < in.tiles; ++t, v += kLanes, tile.next(in.map)) {
-      const float* plane = in.input + tile.image * in.image_stride + block * in.map.ih * row;
+      const int slice = in.first_slice + tile.z * in.slice_step;
+      if (slice < 0 || slice >= in.slices) {
+        clear_tile<F>(v, in.v_element);
+        continue;
+      }
+      const float* plane = in.input + tile.image * in.image_stride +
+                           (std::ptrdiff_t{block} * in.slices + slice) * in.map.ih * row;
       const int iy = tile.oy<F>(in.map) * F::kStride - in.map.pad_top;
       const int ix = tile.ox<F>(in.map) * F::kStride - in.map.pad_left;
       const bool inside = iy >= 0 && ix >= 0 && iy + (kIn<F> - 1) * in.map.dilation_h < in.map.ih &&
@@ -427,8 +442,9 @@ template <class F, bool kDilated>
     const int height = outputs_within<F>(oy, out.map.dilation_h, out.map.oh);
     const int width = outputs_within<F>(ox, out.map.dilation_w, out.map.ow);
     if (height <= 0 || width <= 0) continue;  // a class with fewer tiles than the first
-    const std::ptrdiff_t at =
-        tile.image * out.output_image + oy * row + std::ptrdiff_t{ox} * kLanes;
+    const std::ptrdiff_t at = tile.image * out.output_image +
+                              (std::ptrdiff_t{tile.z} * out.map.oh + oy) * row +
+                              std::ptrdiff_t{ox} * kLanes;
     inverse_tile<F, kDilated>(out, block, products, height, width, at);
     if (out.epilogue.kind == EpilogueKind::kOther)
       finish_stored_tile(out, block, height, width, at);
@@ -458,7 +474,7 @@ void transform_output(const WinogradOutput& out) {
   const std::ptrdiff_t depth = std::ptrdiff_t{out.channels} * out.parts;
   const std::ptrdiff_t panel_floats = kFilters * depth * kPanel;
   const std::ptrdiff_t products_block = std::ptrdiff_t{out.tiles} * kLanes;
-  const std::ptrdiff_t plane = std::ptrdiff_t{out.map.oh} * out.map.ow * kLanes;
+  const std::ptrdiff_t plane = std::ptrdiff_t{out.map.slices} * out.map.oh * out.map.ow * kLanes;
   const int group = out.panels_at_once * kPanel;
   for (int first = 0; first < out.out_channels; first += group) {
     const int last = first + group < out.out_channels ? first + group : out.out_channels;

@@ -13,13 +13,14 @@
 namespace mini_infer {
 
 // A kernel with dilation d meets inputs of one class modulo d only, on each axis: outputs of a tile
-// are d apart. Tiles are numbered [image][class of y][tiles_y][class of x][tiles_x]. e is an
-// element of a transformed tile, e < (m + r - 1)^2, with stride 2 (2 * m + 1)^2. f is one of a
-// transformed filter, f < (m + r - 1)^2.
+// are d apart. Tiles are numbered [image][slice of y][class of y][tiles_y][class of x][tiles_x]. e
+// is an element of a transformed tile, e < (m + r - 1)^2, with stride 2 (2 * m + 1)^2. f is one of
+// a transformed filter, f < (m + r - 1)^2.
 struct WinogradMap {
   int ih, iw, oh, ow, pad_top, pad_left;
   int dilation_h, dilation_w;
   int tiles_y, tiles_x;  // of one class
+  int slices;            // of the output's depth, 1 for 2-D
   Border border;
 };
 
@@ -28,7 +29,9 @@ struct WinogradInput {
   WinogradMap map;
   const float* input;  // first block of image 0
   std::ptrdiff_t image_stride;
-  int blocks;  // of input channels, ih * iw * c apart
+  // The output's slice z meets slice first_slice + z * slice_step, zeros where there is none.
+  int slices, first_slice, slice_step;
+  int blocks;  // of input channels, slices * ih * iw * c apart
   std::ptrdiff_t first_tile;
   int tiles;
   float* v;
@@ -50,7 +53,7 @@ struct WinogradOutput {
   float* products;  // [e][panels_at_once][2][tiles][c]
   std::ptrdiff_t products_element;
   const float* residual;  // null, or like output
-  float* output;          // first block here of image 0; blocks are oh * ow * c apart
+  float* output;          // first block here of image 0; blocks are slices * oh * ow * c apart
   std::ptrdiff_t output_image;
   ConvEpilogue epilogue;  // bias and slopes of the first output channel here
 };

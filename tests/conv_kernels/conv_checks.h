@@ -26,9 +26,9 @@ inline constexpr Algorithm kStrassen{
 inline constexpr Algorithm kExpanded{"expanded", expanded_conv_declines, make_expanded_conv,
                                      InputLayout::kBlocked, 1e-6};
 inline constexpr Algorithm kWinograd4{
-    "winograd4", winograd_conv_declines, make_winograd4_conv, InputLayout::kBlocked, 2e-6, true};
+    "winograd4", winograd4_conv_declines, make_winograd4_conv, InputLayout::kBlocked, 2e-6, true};
 inline constexpr Algorithm kWinograd2{
-    "winograd2", winograd_conv_declines, make_winograd2_conv, InputLayout::kBlocked, 1e-6, true};
+    "winograd2", winograd2_conv_declines, make_winograd2_conv, InputLayout::kBlocked, 1e-6, true};
 inline constexpr Algorithm kWinograd5{
     "winograd5", winograd5_conv_declines, make_winograd5_conv, InputLayout::kBlocked, 2e-6, true};
 

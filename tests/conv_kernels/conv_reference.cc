@@ -46,6 +46,10 @@ double activate(const Problem& p, std::int64_t channel, double x) {
   }
 }
 
+// Elements of one channel.
+std::int64_t in_plane(const ConvShape& s) { return s.depth.in * s.ih * s.iw; }
+std::int64_t out_plane(const ConvShape& s) { return s.depth.out * s.oh * s.ow; }
+
 // Ends the next output, of channel o.
 void append_end(const Problem& p, std::int64_t o, double sum, double magnitude, Reference& out) {
   const double residual = p.residual.empty() ? 0 : p.residual[out.y.size()];
@@ -64,13 +68,13 @@ Problem make_problem(const ConvShape& s, const ProblemOptions& o) {
     for (float& x : v) x = scale * normal(random);
     return v;
   };
-  const std::int64_t taps = s.ic / s.groups * s.kh * s.kw;
+  const std::int64_t taps = s.ic / s.groups * s.depth.kernel * s.kh * s.kw;
   Problem p;
   p.shape = s;
-  p.x = fill(s.n * s.ic * s.ih * s.iw, 1.f);
+  p.x = fill(s.n * s.ic * in_plane(s), 1.f);
   p.w = fill(s.oc * taps, std::sqrt(2.f / static_cast<float>(taps)));
   if (o.with_bias) p.bias = fill(s.oc, 0.5f);
-  if (o.residual_place != ConvResidual::kNone) p.residual = fill(s.n * s.oc * s.oh * s.ow, 1.f);
+  if (o.residual_place != ConvResidual::kNone) p.residual = fill(s.n * s.oc * out_plane(s), 1.f);
   if (o.with_slope) p.slope = fill(s.oc, 0.25f);
   p.residual_place = o.residual_place;
   p.activation = o.activation;
@@ -90,38 +94,42 @@ static std::int64_t through_border(Border border, std::int64_t to, std::int64_t 
   return at;
 }
 
+// Adds what one input channel gives the output (oz, oy, ox): x and w are of that channel.
+static void add_channel(const ConvShape& s, const float* x, const float* w, std::int64_t oz,
+                        std::int64_t oy, std::int64_t ox, double& sum, double& magnitude) {
+  for (std::int64_t kz = 0; kz < s.depth.kernel; ++kz) {
+    const std::int64_t iz = oz * s.depth.stride - s.depth.pad_front + kz * s.depth.dilation;
+    for (std::int64_t tap = 0; tap < s.kh * s.kw; ++tap) {
+      const std::int64_t ky = tap / s.kw, kx = tap % s.kw;
+      const std::int64_t iy =
+          through_border(s.border, oy * s.stride_h - s.pad_top + ky * s.dilation_h, s.ih);
+      const std::int64_t ix =
+          through_border(s.border, ox * s.stride_w - s.pad_left + kx * s.dilation_w, s.iw);
+      if (iz < 0 || iz >= s.depth.in || iy < 0 || iy >= s.ih || ix < 0 || ix >= s.iw) continue;
+      const double term = static_cast<double>(x[(iz * s.ih + iy) * s.iw + ix]) *
+                          static_cast<double>(w[kz * s.kh * s.kw + tap]);
+      sum += term;
+      magnitude += std::abs(term);
+    }
+  }
+}
+
 Reference reference_conv(const Problem& p) {
   const ConvShape& s = p.shape;
   const std::int64_t ic = s.ic / s.groups, oc = s.oc / s.groups;
+  const std::int64_t taps = s.depth.kernel * s.kh * s.kw;
   Reference out;
-  for (std::int64_t n = 0; n < s.n; ++n) {
-    for (std::int64_t o = 0; o < s.oc; ++o) {
-      for (std::int64_t oy = 0; oy < s.oh; ++oy) {
-        for (std::int64_t ox = 0; ox < s.ow; ++ox) {
-          double sum = p.bias.empty() ? 0 : p.bias[static_cast<std::size_t>(o)];
-          double magnitude = std::abs(sum);
-          for (std::int64_t c = 0; c < ic; ++c) {
-            for (std::int64_t ky = 0; ky < s.kh; ++ky) {
-              for (std::int64_t kx = 0; kx < s.kw; ++kx) {
-                const std::int64_t iy =
-                    through_border(s.border, oy * s.stride_h - s.pad_top + ky * s.dilation_h, s.ih);
-                const std::int64_t ix = through_border(
-                    s.border, ox * s.stride_w - s.pad_left + kx * s.dilation_w, s.iw);
-                if (iy < 0 || iy >= s.ih || ix < 0 || ix >= s.iw) continue;
-                const std::int64_t channel = o / oc * ic + c;
-                const double term =
-                    static_cast<double>(p.x[static_cast<std::size_t>(
-                        ((n * s.ic + channel) * s.ih + iy) * s.iw + ix)]) *
-                    static_cast<double>(
-                        p.w[static_cast<std::size_t>(((o * ic + c) * s.kh + ky) * s.kw + kx)]);
-                sum += term;
-                magnitude += std::abs(term);
-              }
-            }
-          }
-          append_end(p, o, sum, magnitude, out);
-        }
+  for (std::int64_t row = 0; row < s.n * s.oc; ++row) {
+    const std::int64_t n = row / s.oc, o = row % s.oc;
+    for (std::int64_t at = 0; at < out_plane(s); ++at) {
+      double sum = p.bias.empty() ? 0 : p.bias[static_cast<std::size_t>(o)];
+      double magnitude = std::abs(sum);
+      for (std::int64_t c = 0; c < ic; ++c) {
+        add_channel(s, p.x.data() + (n * s.ic + o / oc * ic + c) * in_plane(s),
+                    p.w.data() + (o * ic + c) * taps, at / (s.oh * s.ow), at / s.ow % s.oh,
+                    at % s.ow, sum, magnitude);
       }
+      append_end(p, o, sum, magnitude, out);
     }
   }
   return out;
@@ -191,16 +199,16 @@ std::vector<float> run_conv(const ConvAlgorithm& conv, const Problem& p, Isa isa
   const ConvShape& s = p.shape;
   const int lanes = isa_lanes(isa);
   const Tensor x =
-      floats(layout == InputLayout::kPlain ? p.x : to_blocked(p.x, s.n, s.ic, s.ih * s.iw, lanes));
+      floats(layout == InputLayout::kPlain ? p.x : to_blocked(p.x, s.n, s.ic, in_plane(s), lanes));
   Tensor w = floats(conv.packed_floats(), kNan);
   conv.pack(p.w.data(), w.mutable_data<float>(), 2);
   const std::int64_t blocks = (s.oc + lanes - 1) / lanes;
   const std::size_t guard = 16;  // floats that must stay NaN
-  const auto size = static_cast<std::size_t>(s.n * blocks * s.oh * s.ow * lanes);
+  const auto size = static_cast<std::size_t>(s.n * blocks * out_plane(s) * lanes);
   Tensor y = floats(size + guard, kNan);
   const Tensor residual =
       floats(p.residual.empty() ? std::vector<float>()
-                                : to_blocked(p.residual, s.n, s.oc, s.oh * s.ow, lanes));
+                                : to_blocked(p.residual, s.n, s.oc, out_plane(s), lanes));
   Tensor scratch = floats(conv.scratch_bytes(threads) / sizeof(float) + guard, kNan);
   ConvArgs args;
   args.input = x.data<float>();
@@ -218,7 +226,7 @@ std::vector<float> run_conv(const ConvAlgorithm& conv, const Problem& p, Isa isa
   args.scratch = static_cast<std::byte*>(scratch.mutable_data());
   args.threads = threads;
   conv.run(args);
-  std::vector<float> plain = from_blocked(y.data<float>(), s.n, s.oc, s.oh * s.ow, lanes);
+  std::vector<float> plain = from_blocked(y.data<float>(), s.n, s.oc, out_plane(s), lanes);
   for (std::size_t i = 0; i < guard; ++i) {
     const bool written =
         !std::isnan(y.data<float>()[size + i]) ||

@@ -86,14 +86,14 @@ TEST(Groups, are_merged_where_little_is_wasted) {
   for (const Isa isa : supported_isas()) {
     SCOPED_TRACE(isa_name(isa));
     EXPECT_EQ(expanded_conv_declines(pointwise(32, 4), isa), nullptr);
-    EXPECT_EQ(winograd_conv_declines(grouped(4, 56, 56, 9, 1), isa), nullptr);
-    EXPECT_EQ(winograd_conv_declines(grouped(8, 36, 36, 9, 1), isa), nullptr);
+    EXPECT_EQ(winograd4_conv_declines(grouped(4, 56, 56, 9, 1), isa), nullptr);
+    EXPECT_EQ(winograd4_conv_declines(grouped(8, 36, 36, 9, 1), isa), nullptr);
     EXPECT_EQ(winograd5_conv_declines(large_kernels(grouped(4, 56, 56, 9, 1)), isa), nullptr);
     EXPECT_NE(expanded_conv_declines(pointwise(8, 36), isa), nullptr);
     if (isa_lanes(isa) < 16) continue;
-    EXPECT_NE(winograd_conv_declines(grouped(16, 17, 17, 9, 1), isa), nullptr);
+    EXPECT_NE(winograd4_conv_declines(grouped(16, 17, 17, 9, 1), isa), nullptr);
     EXPECT_NE(expanded_conv_declines(pointwise(8, 30), isa), nullptr);
-    EXPECT_NE(winograd_conv_declines(grouped(64, 1, 1, 9, 1), isa), nullptr);
+    EXPECT_NE(winograd4_conv_declines(grouped(64, 1, 1, 9, 1), isa), nullptr);
     EXPECT_NE(winograd5_conv_declines(large_kernels(grouped(8, 36, 36, 9, 1)), isa), nullptr);
   }
 }

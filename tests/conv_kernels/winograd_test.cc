@@ -73,11 +73,11 @@ TEST(WinogradInParts, error_is_bounded) {
          {std::array<std::int64_t, 2>{64, 7}, {160, 5}, {64, 9}, {32, 11}}) {
       const ConvShape shape = square(channels, 24, 12, kernel, 1, kernel / 2);
       const auto where = testing::Message() << isa_name(isa) << " " << channels << " " << kernel;
-      ASSERT_EQ(winograd_conv_declines(shape, isa), nullptr) << where;
+      ASSERT_EQ(winograd4_conv_declines(shape, isa), nullptr) << where;
       EXPECT_LT(relative_error(kWinograd4, shape, isa), 2e-5) << where;
       EXPECT_LT(relative_error(kWinograd2, shape, isa), 5e-6) << where;
     }
-    EXPECT_NE(winograd_conv_declines(square(96, 24, 12, 7, 1, 3), isa), nullptr);
+    EXPECT_NE(winograd4_conv_declines(square(96, 24, 12, 7, 1, 3), isa), nullptr);
   }
 }
 
@@ -115,13 +115,35 @@ TEST(WinogradInParts, groups_dilations_batches_and_few_tiles) {
   check({kWinograd4, kWinograd2}, square(160, 200, 7, 5, 1, 2));
 }
 
+// Of a third axis each tap is a part.
+TEST(WinogradInDepth, kernels_strides_padding_dilations) {
+  for (const auto& [kernel, stride, dilation, pad] : {std::array<std::int64_t, 4>{1, 1, 1, 0},
+                                                      {3, 1, 1, 1},
+                                                      {3, 2, 1, 1},
+                                                      {2, 1, 3, 2},
+                                                      {5, 3, 1, 4}}) {
+    ConvShape s = square(18, 21, 9, 3, 1, 1);
+    s.n = 2;
+    s.iw = 7;
+    s.depth = {.in = 5, .kernel = kernel, .stride = stride, .dilation = dilation, .pad_front = pad};
+    s.depth.out = (5 + 2 * pad - (kernel - 1) * dilation - 1) / stride + 1;
+    check_winograd(s);
+  }
+}
+
+TEST(WinogradInDepth, epilogues) {
+  ConvShape s = square(17, 33, 6, 3, 1, 1);
+  s.depth = {.in = 3, .out = 3, .kernel = 3, .pad_front = 1};
+  for (const ProblemOptions& options : epilogues()) check_winograd(s, options);
+}
+
 TEST(WinogradInParts, decline_what_they_would_get_wrong) {
   ConvShape s = square(32, 32, 9, 5, 1, 2);
-  EXPECT_EQ(winograd_conv_declines(s, best_isa()), nullptr);
+  EXPECT_EQ(winograd4_conv_declines(s, best_isa()), nullptr);
   s.border = Border::kReflect;
-  EXPECT_NE(winograd_conv_declines(s, best_isa()), nullptr);
-  EXPECT_NE(winograd_conv_declines(square(32, 32, 9, 5, 2, 2), best_isa()), nullptr);
-  EXPECT_NE(winograd_conv_declines(square(32, 32, 9, 1, 1, 0), best_isa()), nullptr);
+  EXPECT_NE(winograd4_conv_declines(s, best_isa()), nullptr);
+  EXPECT_NE(winograd4_conv_declines(square(32, 32, 9, 5, 2, 2), best_isa()), nullptr);
+  EXPECT_NE(winograd4_conv_declines(square(32, 32, 9, 1, 1, 0), best_isa()), nullptr);
 }
 
 TEST(Winograd, epilogues) {

@@ -163,6 +163,36 @@ const std::vector<ConvCase> kCases = {
     {"one axis, depthwise", 1, 16, 16, 16, {19}, {3}, {}, {}, {1, 1}},
     {"three axes", 1, 4, 18, 1, {5, 6, 7}, {3, 2, 3}, {1, 2, 1}, {}, {1, 0, 1, 1, 0, 1}},
     {"three axes, groups", 1, 4, 6, 2, {5, 6, 7}, {3, 3, 3}, {}, {1, 2, 1}},
+    {"three axes, winograd", 2, 18, 33, 1, {5, 9, 10}, {3, 3, 3}, {}, {}, {1, 1, 1, 1, 1, 1}},
+    {"three axes, stride 2",
+     1,
+     32,
+     17,
+     1,
+     {6, 9, 10},
+     {3, 3, 3},
+     {2, 2, 2},
+     {},
+     {1, 1, 1, 1, 1, 1}},
+    {"slices", 1, 18, 16, 1, {4, 9, 10}, {1, 3, 3}, {}, {}, {0, 1, 1, 0, 1, 1}, "SiLU"},
+    {"three axes, residual",
+     1,
+     32,
+     18,
+     1,
+     {3, 7, 8},
+     {3, 3, 3},
+     {},
+     {},
+     {1, 1, 1, 1, 1, 1},
+     "Relu",
+     {},
+     true,
+     true},
+    {"5x5 winograd", 2, 18, 33, 1, {13, 14}, {5, 5}, {}, {}, {2, 2, 2, 2}},
+    {"7x7 winograd", 1, 18, 18, 1, {15, 14}, {7, 7}, {}, {}, {3, 3, 3, 3}, "Relu"},
+    {"5x3 winograd", 1, 17, 18, 1, {15, 14}, {5, 3}, {}, {}, {2, 1, 2, 1}},
+    {"groups, winograd", 1, 120, 120, 5, {14, 14}, {3, 3}, {}, {}, {1, 1, 1, 1}, "SiLU"},
     {"no bias", 1, 16, 16, 1, {5, 5}, {3, 3}, {}, {}, {}, "", {}, false},
     {"Relu", 1, 16, 19, 1, {5, 5}, {3, 3}, {}, {}, {1, 1, 1, 1}, "Relu"},
     {"Clip", 1, 33, 33, 33, {6, 6}, {3, 3}, {}, {}, {1, 1, 1, 1}, "Clip", {0, 6}},
@@ -214,10 +244,8 @@ const std::vector<ConvCase> kCases = {
 
 // F(4,3) may be off by 2e-5 of the output's root mean square (DESIGN.md, "Numbers").
 Tolerance tolerance_of(const ConvCase& c, const Expectation& e) {
-  const std::vector<std::int64_t> ones = {1, 1}, stride = or_ones(c.stride, 2);
-  const bool strided = stride == std::vector<std::int64_t>{2, 2} && or_ones(c.dilation, 2) == ones;
-  const bool winograd =
-      c.groups == 1 && c.kernel == std::vector<std::int64_t>{3, 3} && (stride == ones || strided);
+  const std::size_t rank = c.kernel.size();
+  const bool winograd = rank > 1 && c.kernel[rank - 1] > 1 && c.kernel[rank - 2] > 1;
   if (!winograd) return kTolerance;
   double squares = 0;
   for (const double y : e.values) squares += y * y;
@@ -282,6 +310,14 @@ TEST(Conv, chooses_its_algorithm) {
   EXPECT_THAT(kernel_of({"", 1, 256, 256, 1, {7, 7}, {3, 3}, {}, {}, same}),
               HasSubstr("winograd"));  // which tile depends on the lanes
   EXPECT_THAT(kernel_of({"", 1, 64, 64, 1, {56, 56}, {3, 3}, {2, 2}, {}, same}),
+              HasSubstr("winograd4"));
+  EXPECT_THAT(kernel_of({"", 1, 64, 64, 1, {28, 28}, {7, 7}, {}, {}, {3, 3, 3, 3}}),
+              HasSubstr("winograd4"));
+  EXPECT_THAT(kernel_of({"", 1, 96, 96, 1, {14, 14}, {5, 5}, {}, {}, {2, 2, 2, 2}}),
+              HasSubstr("winograd2x5"));
+  EXPECT_THAT(kernel_of({"", 1, 72, 72, 3, {56, 56}, {3, 3}, {}, {}, same}),
+              HasSubstr("winograd4"));
+  EXPECT_THAT(kernel_of({"", 1, 32, 32, 1, {8, 28, 28}, {3, 3, 3}, {}, {}, {1, 1, 1, 1, 1, 1}}),
               HasSubstr("winograd4"));
   EXPECT_THAT(kernel_of({"", 1, 64, 64, 1, {1, 1}, {3, 3}, {}, {}, same}), HasSubstr("direct"));
   EXPECT_THAT(kernel_of({"", 1, 64, 64, 1, {14, 14}, {1, 1}}), HasSubstr("1x1"));

@@ -2,8 +2,13 @@
 
 #include <sched.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <fstream>
 #include <set>
 #include <string>
@@ -76,6 +81,25 @@ std::string read_cpu_model() {
 const std::string& cpu_model() {
   static const std::string model = read_cpu_model();
   return model;
+}
+
+void evict_from_caches(const void* data, std::size_t bytes) noexcept {
+  constexpr std::size_t kLine = 64;
+  const auto* const first = static_cast<const std::byte*>(data);
+  const std::byte* const end = first + bytes;
+  const std::size_t into_line = reinterpret_cast<std::uintptr_t>(first) % kLine;
+  for (const std::byte* line = first - into_line; line < end; line += kLine) {
+#if defined(__SSE2__)
+    _mm_clflush(line);
+#elif defined(__aarch64__)
+    asm volatile("dc civac, %0" : : "r"(line) : "memory");
+#endif
+  }
+#if defined(__SSE2__)
+  _mm_mfence();
+#elif defined(__aarch64__)
+  asm volatile("dsb ish" : : : "memory");
+#endif
 }
 
 int usable_cores() { return std::max(1, std::min(allowed_cores(), quota_cores())); }

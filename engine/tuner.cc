@@ -4,8 +4,10 @@
 #include <chrono>
 #include <cstring>
 #include <limits>
+#include <list>
 
 #include "engine/cpu.h"
+#include "engine/weight_cache.h"
 #include "graph/ir/text.h"
 #include "kernels/denormals.h"
 
@@ -85,39 +87,61 @@ class Bench {
   void* scratch_ = nullptr;
 };
 
-// Least milliseconds of each kernel, in the order given.
-Result<std::vector<double>> measure(const PrepareContext& c,
-                                    std::span<const PreparedKernel> kernels,
-                                    std::size_t memory_limit) {
-  std::size_t scratch_bytes = 0;
-  for (const PreparedKernel& kernel : kernels) {
-    scratch_bytes = std::max(scratch_bytes, kernel.scratch_bytes);
+// What is measured. Its weights are its own: those of candidates that lose must not stay.
+struct Measured {
+  SessionWeights weights;
+  PreparedKernel kernel;
+  double least_ms = std::numeric_limits<double>::infinity();
+
+  // In a network, other layers have pushed the weights out of the caches since the last run, and
+  // the layer before has just written the input.
+  void evict_weights() const {
+    weights.for_each(
+        [](const PackedBuffer& buffer) { evict_from_caches(buffer.data(), buffer.bytes()); });
   }
+};
+
+// Finds the least time of each kernel.
+Status measure(const PrepareContext& c, std::list<Measured>& all, std::size_t memory_limit) {
+  std::size_t scratch_bytes = 0;
+  for (const Measured& m : all) scratch_bytes = std::max(scratch_bytes, m.kernel.scratch_bytes);
   MINI_TRY_ASSIGN(const Bench bench, Bench::make(c, scratch_bytes, memory_limit));
   const FlushDenormals flush;
-  std::vector<double> least(kernels.size(), std::numeric_limits<double>::infinity());
-  for (const PreparedKernel& kernel : kernels) MINI_TRY(bench.time(kernel, c.threads()).status());
+  for (const Measured& m : all) MINI_TRY(bench.time(m.kernel, c.threads()).status());
   const double end = now_seconds() + kSeconds;
   for (int round = 0; round < kMostRounds && (round < kLeastRounds || now_seconds() < end);
        ++round) {
-    for (std::size_t i = 0; i < kernels.size(); ++i) {
-      MINI_TRY_ASSIGN(const double seconds, bench.time(kernels[i], c.threads()));
-      least[i] = std::min(least[i], seconds * 1e3);
+    for (Measured& m : all) {
+      m.evict_weights();
+      MINI_TRY_ASSIGN(const double seconds, bench.time(m.kernel, c.threads()));
+      m.least_ms = std::min(m.least_ms, seconds * 1e3);
     }
   }
-  return least;
+  return ok();
 }
 
-// The verdict of these times, where the fastest of them is a candidate.
+// What a kernel must take of the estimate's time to be preferred to it: differences of a few
+// percent come and go with the machine's load.
+constexpr double kClearlyFaster = 0.97;
+
+// The verdict of these times, which are sorted, where one of them is a candidate's. Candidates come
+// in the order of the estimate.
 std::optional<KernelTuner::Verdict> verdict_of(const KernelTimes& times,
                                                std::span<const KernelCandidate> candidates) {
   std::optional<KernelTuner::Verdict> verdict;
+  double least_ms = 0;
   for (const KernelTime& time : times) {
     const auto found = std::find_if(
         candidates.begin(), candidates.end(),
         [&](const KernelCandidate& candidate) { return candidate.name == time.kernel; });
     if (found == candidates.end()) continue;
-    if (!verdict) verdict = {static_cast<std::size_t>(found - candidates.begin()), "tuned:"};
+    const auto index = static_cast<std::size_t>(found - candidates.begin());
+    if (!verdict) {
+      verdict = {index, "tuned:"};
+      least_ms = time.ms;
+    } else if (index == 0 && least_ms > kClearlyFaster * time.ms) {
+      verdict->choice = 0;
+    }
     std::array<char, 32> ms{};
     std::snprintf(ms.data(), ms.size(), time.ms < 0.1 ? "%.3f" : "%.2f", time.ms);
     verdict->why +=
@@ -133,10 +157,7 @@ SessionTuner::SessionTuner(Options options)
       cache_(options_.cache,
              cat(cpu_model(), '\t', isa_name(options_.environment.isa), '\t',
                  options_.environment.threads),
-             options_.environment.log) {
-  // What is packed for candidates that lose must not stay.
-  options_.environment.weights = nullptr;
-}
+             options_.environment.log) {}
 
 std::optional<KernelTuner::Verdict> SessionTuner::choose(
     const std::string& layer, const PrepareContext& context,
@@ -146,15 +167,17 @@ std::optional<KernelTuner::Verdict> SessionTuner::choose(
     if (auto verdict = verdict_of(*times, candidates)) return verdict;
   }
   if (!options_.measure) return std::nullopt;
-  const PrepareContext bare(context, options_.environment);
   const auto promising = candidates.first(std::min(candidates.size(), kMostMeasured));
-  std::vector<PreparedKernel> kernels;
-  for (const KernelCandidate& candidate : promising) kernels.push_back(candidate.prepare(bare));
-  const auto ms = measure(bare, kernels, options_.memory_limit);
-  if (!ms.ok()) return std::nullopt;
+  std::list<Measured> measured;
+  PrepareContext::Environment environment = options_.environment;
+  for (const KernelCandidate& candidate : promising) {
+    environment.weights = &measured.emplace_back().weights;
+    measured.back().kernel = candidate.prepare(PrepareContext(context, environment));
+  }
+  if (!measure(context, measured, options_.memory_limit).ok()) return std::nullopt;
   ++timed_layers_;
   KernelTimes times;
-  for (std::size_t i = 0; i < kernels.size(); ++i) times.push_back({promising[i].name, (*ms)[i]});
+  for (const Measured& m : measured) times.push_back({promising[times.size()].name, m.least_ms});
   std::stable_sort(times.begin(), times.end(),
                    [](const KernelTime& a, const KernelTime& b) { return a.ms < b.ms; });
   auto verdict = verdict_of(times, promising);

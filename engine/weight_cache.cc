@@ -28,4 +28,9 @@ std::size_t SessionWeights::bytes() const {
   return sum;
 }
 
+void SessionWeights::for_each(FunctionRef<void(const PackedBuffer&)> body) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [key, entry] : entries_) body(*entry.buffer);
+}
+
 }  // namespace mini_infer

@@ -20,6 +20,7 @@ class SessionWeights : public WeightCache {
   // Lets go of what nobody has but the cache. Thread-safe.
   void drop_unused();
   std::size_t bytes() const;
+  void for_each(FunctionRef<void(const PackedBuffer&)> body) const;
 
  private:
   struct Entry {

@@ -89,12 +89,12 @@ struct KernelCandidate {
   std::function<PreparedKernel(const PrepareContext&)> prepare;
 };
 
-// Says by measurement which kernel is the fastest; implemented by the engine, thread-safe.
+// Says by measurement which kernel to take; implemented by the engine, thread-safe.
 class KernelTuner {
  public:
   struct Verdict {
-    std::size_t fastest;  // of the candidates
-    std::string why;      // "tuned: winograd2x3 0.41 ms, direct 0.55 ms"
+    std::size_t choice;  // of the candidates
+    std::string why;     // "tuned: winograd2x3 0.41 ms, direct 0.55 ms"
   };
   virtual ~KernelTuner() = default;
   // `layer` names all that times may depend on, but for CPU, instruction set and threads; equal

@@ -170,7 +170,7 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
                  " groups on this layout");
   }
   const auto verdict = ask_tuner(c, task, algorithms);
-  const Algorithm& chosen = *algorithms[verdict ? verdict->fastest : 0];
+  const Algorithm& chosen = *algorithms[verdict ? verdict->choice : 0];
   PreparedKernel kernel = chosen.prepare(c, task);
   kernel.why = cat(verdict ? verdict->why : chosen.why, " (", describe(g), ")");
   return kernel;

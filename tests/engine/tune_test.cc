@@ -64,11 +64,10 @@ class Tune : public testing::Test {
   };
   Outcome run(bool tune, bool cache = true, int threads = 1) const {
     Outcome outcome;
-    SessionOptions options{
-        .threads = threads,
-        .log = [&](const std::string& line) { outcome.notes.push_back(line); },
-        .tune = tune,
-        .tune_cache = cache ? file_.string() : ""};
+    SessionOptions options{.threads = threads,
+                           .log = [&](const std::string& line) { outcome.notes.push_back(line); },
+                           .tune = tune,
+                           .tune_cache = cache ? file_.string() : ""};
     const std::string bytes = conv_model().SerializeAsString();
     const auto session = Session::load(std::as_bytes(std::span(bytes)), options);
     EXPECT_TRUE(session.ok()) << session.status().message();
@@ -177,6 +176,28 @@ TEST_F(Tune, follows_the_file) {
   line.insert(line.end(), {"quantum 0.01", "direct 0.5"});
   write(join(line));
   EXPECT_THAT(why(run(false)), HasSubstr("tuned: direct 0.50 ms ("));
+}
+
+TEST_F(Tune, prefers_the_estimate_where_times_are_close) {
+  const Outcome untuned = run(false, false);
+  const auto is_estimate = [&](const std::string& kernel) {
+    return std::ranges::any_of(untuned.plan.steps, [&](const StepInfo& step) {
+      return step.kernel.find(kernel) != std::string::npos;
+    });
+  };
+  std::string estimate, other;
+  for (const std::string kernel : {"direct", "winograd2x3", "winograd4x3"})
+    (is_estimate(kernel) ? estimate : other) = kernel;
+  ASSERT_FALSE(estimate.empty());
+  run(true);
+  std::vector<std::string> line = fields();
+  for (const auto& [ms, taken] : {std::pair("0.99", estimate), std::pair("0.9", other)}) {
+    line.resize(4);
+    line.insert(line.end(), {other + " " + ms, estimate + " 1"});
+    write(join(line));
+    EXPECT_THAT(run(false).plan.steps,
+                Contains(testing::Field(&StepInfo::kernel, HasSubstr(taken))));
+  }
 }
 
 TEST_F(Tune, ignores_what_is_of_another_machine_and_keeps_it) {

@@ -88,10 +88,11 @@ std::unique_ptr<ConvAlgorithm> make_stem_conv(const ConvShape& shape, Isa isa);
 const char* depthwise_conv_declines(const ConvShape& shape, Isa isa);
 std::unique_ptr<ConvAlgorithm> make_depthwise_conv(const ConvShape& shape, Isa isa);
 
-// Winograd F(4x4, 3x3) and F(2x2, 3x3) of NCHWc, and of NCDHWc slice by slice: 4 and 2.25 times fewer multiplications than a
+// Winograd F(4x4, 3x3) and F(2x2, 3x3) of NCHWc: 4 and 2.25 times fewer multiplications than a
 // direct 3x3 convolution with stride 1, 1.78 and 1.44 times fewer than one with stride 2, and about
-// 2 times its rounding error, or none more. Any padding; with stride 1 any dilation; one group, or
-// groups that are whole channel blocks or narrow.
+// 2 times its rounding error, or none more. With stride 1 any dilation, and other kernels of more
+// than one row and column in parts of 3x3. Any padding; one group, or groups that are whole channel
+// blocks or narrow. Takes depth (NCDHWc), with any stride, dilation and padding there.
 const char* winograd4_conv_declines(const ConvShape& shape, Isa isa);
 const char* winograd2_conv_declines(const ConvShape& shape, Isa isa);
 std::unique_ptr<ConvAlgorithm> make_winograd4_conv(const ConvShape& shape, Isa isa);

@@ -49,8 +49,14 @@ constexpr std::int64_t kStarvedTiles = 6;
 // Fewer tiles than this for each thread: the transformed weights would be read too often.
 constexpr std::int64_t kLeastTiles = 24;
 
-// Of all parts of a kernel: more would leave F(4,3)'s bound.
-constexpr std::int64_t kMostPartChannels = 640;
+// Input channels of all parts of a kernel: more would leave F(4,3)'s bound, or make V very large.
+constexpr std::int64_t kMostPartChannels4 = 640, kMostPartChannels2 = 16384;
+
+// Of the kernel in parts of 3x3; 0 for one part.
+std::int64_t part_channels(const ConvShape& s, Isa isa) {
+  const std::int64_t parts = s.depth.kernel * ceil_div(s.kh, 3) * ceil_div(s.kw, 3);
+  return parts == 1 ? 0 : parts * (s.ic / s.groups) * merged_groups(s, isa);
+}
 
 // One set of points: what F(4,3) and F(2,3), with stride 1 and 2, and F(2,5) differ in.
 struct Variant {
@@ -443,13 +449,12 @@ const char* winograd2_conv_declines(const ConvShape& s, Isa isa) {
     if (s.stride_h == 2) return "stride 2 and not 3x3";
     if (s.border != Border::kZero) return "a mirrored border and not 3x3";
   }
+  if (part_channels(s, isa) > kMostPartChannels2) return "the kernel has too many parts";
   if (merged_groups(s, isa) > 1) return expanded_conv_declines(s, isa);
   return nullptr;
 }
 const char* winograd4_conv_declines(const ConvShape& s, Isa isa) {
-  const std::int64_t parts = s.depth.kernel * ceil_div(s.kh, 3) * ceil_div(s.kw, 3);
-  const std::int64_t ic = s.ic / s.groups * merged_groups(s, isa);
-  if (parts > 1 && parts * ic > kMostPartChannels) return "errors of so many parts add up";
+  if (part_channels(s, isa) > kMostPartChannels4) return "errors of so many parts add up";
   return winograd2_conv_declines(s, isa);
 }
 const char* winograd5_conv_declines(const ConvShape& s, Isa isa) {

@@ -144,6 +144,8 @@ TEST(WinogradInParts, decline_what_they_would_get_wrong) {
   EXPECT_NE(winograd4_conv_declines(s, best_isa()), nullptr);
   EXPECT_NE(winograd4_conv_declines(square(32, 32, 9, 5, 2, 2), best_isa()), nullptr);
   EXPECT_NE(winograd4_conv_declines(square(32, 32, 9, 1, 1, 0), best_isa()), nullptr);
+  EXPECT_EQ(winograd2_conv_declines(square(128, 32, 9, 31, 1, 15), best_isa()), nullptr);
+  EXPECT_NE(winograd2_conv_declines(square(128, 32, 9, 61, 1, 30), best_isa()), nullptr);
 }
 
 TEST(Winograd, epilogues) {

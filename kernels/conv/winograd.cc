@@ -146,7 +146,7 @@ class WinogradConv final : public ConvAlgorithm {
     return static_cast<std::size_t>(groups_.count * group_packed());
   }
 
-  // [groups][panels][f][ic][panel width], f: the elements of a filter
+  // [groups][panels][f][part][ic][panel width], f: the elements of a filter
   void pack(const float* w, float* packed, int threads) const noexcept override {
     const std::vector<double> g = weight_transform(variant_);
     const double work =
@@ -168,8 +168,7 @@ class WinogradConv final : public ConvAlgorithm {
 
   ConvSplit split(int threads) const noexcept override {
     const Plan p = plan(threads);
-    if (p.shared) return shared_split(panels(), threads);
-    return {groups_.count * p.blocks, p.chunks};
+    return p.shared ? shared_split(panels(), threads) : block_split(p);
   }
 
   void run(const ConvArgs& args) const noexcept override {
@@ -301,7 +300,7 @@ class WinogradConv final : public ConvAlgorithm {
   }
 
   void run_blocks(const ConvArgs& args, const Plan& p) const {
-    const std::int64_t count = split(args.threads).units();
+    const std::int64_t count = block_split(p).units();
     const double work = conv_work(s_) / static_cast<double>(count);
     parallel_for(args.threads, count, work, [&](Range units, int thread) {
       float* const v =
@@ -309,11 +308,12 @@ class WinogradConv final : public ConvAlgorithm {
       float* const products = v + elements_ * p.v_element;
       std::int64_t transformed = -1;
       for (std::int64_t u = units.begin; u < units.end; ++u) {
-        const ConvUnit unit = conv_unit(u / p.chunks, p.blocks, groups_.count);
+        const std::int64_t block = u / p.chunks;
+        const ConvUnit unit = conv_unit(block, p.blocks, groups_.count);
         const Span tiles = chunk_of(tiles_, unit.block, p.blocks);
         const Span blocks{0, parts_ * ceil_div(groups_.in_channels(unit.group), lanes_)};
-        if (transformed != u / p.chunks) transform_input(args, p, unit.group, tiles, blocks, v);
-        transformed = u / p.chunks;
+        if (transformed != block) transform_input(args, p, unit.group, tiles, blocks, v);
+        transformed = block;
         multiply(args, p, unit.group, tiles, chunk_of(panels(), u % p.chunks, p.chunks), v,
                  products);
       }
@@ -341,6 +341,8 @@ class WinogradConv final : public ConvAlgorithm {
       multiply(args, p, 0, tiles, some, v + tiles.first * lanes_, products);
     });
   }
+
+  ConvSplit block_split(const Plan& p) const { return {groups_.count * p.blocks, p.chunks}; }
 
   // Of V in one block.
   ConvSplit shared_split(std::int64_t panels, int threads) const {

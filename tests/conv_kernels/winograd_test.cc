@@ -131,6 +131,20 @@ TEST(WinogradInDepth, kernels_strides_padding_dilations) {
   }
 }
 
+TEST(WinogradInDepth, error_is_bounded) {
+  const auto cube = [](std::int64_t channels) {
+    ConvShape s = square(channels, 16, 8, 3, 1, 1);
+    s.depth = {.in = 4, .out = 4, .kernel = 3, .pad_front = 1};
+    return s;
+  };
+  for (const Isa isa : supported_isas()) {
+    ASSERT_EQ(winograd4_conv_declines(cube(208), isa), nullptr);
+    EXPECT_NE(winograd4_conv_declines(cube(256), isa), nullptr);
+    EXPECT_LT(relative_error(kWinograd4, cube(208), isa), 2e-5) << isa_name(isa);
+    EXPECT_LT(relative_error(kWinograd2, cube(512), isa), 7e-6) << isa_name(isa);
+  }
+}
+
 TEST(WinogradInDepth, epilogues) {
   ConvShape s = square(17, 33, 6, 3, 1, 1);
   s.depth = {.in = 3, .out = 3, .kernel = 3, .pad_front = 1};

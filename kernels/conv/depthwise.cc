@@ -45,11 +45,14 @@ class DepthwiseConv final : public ConvAlgorithm {
     // [image][rows][block of channels]: a thread has some rows of all channels, as it has in the
     // convolutions before and after, whose outputs then need not come from another core.
     const std::int64_t units = split(args.threads).units(), chunks = units / (s_.n * blocks_);
+    const DepthwiseRows layer = rows_of_layer(args);
     parallel_for(
         args.threads, units, conv_macs(s_) / static_cast<double>(units), [&](Range range, int) {
-          for (std::int64_t u = range.begin; u < range.end; ++u) {
-            const std::int64_t rows = u / blocks_, image = rows / chunks;
-            run_rows(args, image * blocks_ + u % blocks_, chunk_of(s_.oh, rows % chunks, chunks));
+          for (std::int64_t u = range.begin; u < range.end;) {
+            const std::int64_t rows = u / blocks_, first = u % blocks_;
+            const Span blocks{first, std::min(blocks_, first + range.end - u)};
+            run_rows(args, layer, rows / chunks, chunk_of(s_.oh, rows % chunks, chunks), blocks);
+            u += blocks.count();
           }
         });
   }
@@ -62,17 +65,8 @@ class DepthwiseConv final : public ConvAlgorithm {
     return panel_chunks(s_.n * blocks_, most, threads);
   }
 
-  void run_rows(const ConvArgs& args, std::int64_t map, Span rows) const {
-    const std::int64_t block = map % blocks_;
-    const std::int64_t out = map * s_.oh * s_.ow * lanes_;
+  DepthwiseRows rows_of_layer(const ConvArgs& args) const {
     DepthwiseRows r{};
-    r.input = args.input + map * s_.ih * s_.iw * lanes_;
-    r.weights = args.weights + block * s_.kh * s_.kw * lanes_;
-    r.residual = args.residual == nullptr ? nullptr : args.residual + out;
-    r.output = args.output + out;
-    r.channels = static_cast<int>(std::min<std::int64_t>(lanes_, s_.oc - block * lanes_));
-    r.first_row = static_cast<int>(rows.first);
-    r.rows = static_cast<int>(rows.count());
     r.ih = static_cast<int>(s_.ih);
     r.iw = static_cast<int>(s_.iw);
     r.ow = static_cast<int>(s_.ow);
@@ -85,8 +79,24 @@ class DepthwiseConv final : public ConvAlgorithm {
     r.pad_top = static_cast<int>(s_.pad_top);
     r.pad_left = static_cast<int>(s_.pad_left);
     r.inwards = args.threads > 1;
-    r.epilogue = make_epilogue(args, block * lanes_);
-    kernel_(r);
+    r.epilogue = make_epilogue(args, 0);
+    return r;
+  }
+
+  void run_rows(const ConvArgs& args, DepthwiseRows r, std::int64_t image, Span rows,
+                Span blocks) const {
+    r.first_row = static_cast<int>(rows.first);
+    r.rows = static_cast<int>(rows.count());
+    for (std::int64_t block = blocks.first; block < blocks.last; ++block) {
+      const std::int64_t map = image * blocks_ + block, out = map * s_.oh * s_.ow * lanes_;
+      r.input = args.input + map * s_.ih * s_.iw * lanes_;
+      r.weights = args.weights + block * s_.kh * s_.kw * lanes_;
+      r.residual = args.residual == nullptr ? nullptr : args.residual + out;
+      r.output = args.output + out;
+      r.first_channel = static_cast<int>(block * lanes_);
+      r.channels = static_cast<int>(std::min<std::int64_t>(lanes_, s_.oc - block * lanes_));
+      kernel_(r);
+    }
   }
 
   ConvShape s_;

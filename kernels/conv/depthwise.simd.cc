@@ -173,11 +173,9 @@ MINI_INLINE void run_row(const DepthwiseRows& r, const Runs& runs, int oy, Run& 
 // kRows rows at a time where they share input rows.
 template <class Taps, int kRows>
 void run_rows(const DepthwiseRows& r) {
-  ChannelConstants constants;
-  gather_constants(r.epilogue, 0, r.channels, constants);
   Run at{};
-  at.bias = load(constants.bias);
-  at.slope = load(constants.slopes);
+  at.bias = bias_of(r.epilogue, r.first_channel, r.channels);
+  at.slope = slopes_of(r.epilogue, r.first_channel, r.channels);
   const Runs runs(r.ow, kMostPixels);
   const int pieces = (r.rows + kRows - 1) / kRows;
   for (int step = 0; step < pieces; ++step) {

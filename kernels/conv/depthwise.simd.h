@@ -11,12 +11,13 @@ struct DepthwiseRows {
   const float* weights;   // [kh][kw][c]
   const float* residual;  // null, or like output
   float* output;          // [oh][ow][c]
+  int first_channel;      // of this block
   int channels;           // that exist in this block
   int first_row, rows;    // output rows to compute
   int ih, iw, ow, kh, kw;
   int stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
   bool inwards;           // see piece_order.h
-  ConvEpilogue epilogue;  // bias and slopes of this block
+  ConvEpilogue epilogue;  // bias and slopes of all channels
 };
 
 namespace simd {

@@ -125,12 +125,13 @@ void PointwiseDepthwise::run_panel(const KernelContext& k, const ConvArgs& first
   r.dilation_w = static_cast<int>(d.dilation_w);
   r.pad_top = static_cast<int>(top - wanted);
   r.pad_left = static_cast<int>(d.pad_left);
+  r.epilogue = make_epilogue(second, 0);
   for (std::int64_t j = block; j < std::min(block + kPanelBlocks, blocks()); ++j) {
     r.input = map + (j - block) * plane;
     r.weights = depthwise_weights->data<float>() + j * d.kh * d.kw * lanes();
+    r.first_channel = static_cast<int>(j * lanes());
     r.channels = static_cast<int>(std::min(lanes(), d.oc - j * lanes()));
     r.output = k.output<float>(0) + ((image * blocks() + j) * d.oh + rows.first) * d.ow * lanes();
-    r.epilogue = make_epilogue(second, j * lanes());
     depthwise_kernel(r);
   }
 }

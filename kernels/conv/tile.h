@@ -28,13 +28,25 @@ struct alignas(64) ChannelConstants {
   float slopes[kTileBlocks * kLanes];
 };
 
+// values[0 .. count) of a block of channels, which may be none; zero in the other lanes.
+MINI_INLINE Vec load_channels(const float* values, int count) {
+  if (count >= kLanes) return load(values);
+  return count > 0 ? load(values, count) : zero();
+}
+// Of the block of `count` channels from `first` on.
+MINI_INLINE Vec bias_of(const ConvEpilogue& e, int first, int count) {
+  return e.bias == nullptr ? zero() : load_channels(e.bias + first, count);
+}
+MINI_INLINE Vec slopes_of(const ConvEpilogue& e, int first, int count) {
+  return e.slopes == nullptr ? broadcast(e.activation.alpha)
+                             : load_channels(e.slopes + first, count);
+}
+
 MINI_INLINE void gather_constants(const ConvEpilogue& e, int first, int count,
                                   ChannelConstants& out) {
-  for (int i = 0; i < kTileBlocks * kLanes; ++i) {
-    out.bias[i] = e.bias != nullptr && i < count ? e.bias[first + i] : 0.f;
-    out.slopes[i] = e.slopes == nullptr ? e.activation.alpha
-                    : i < count         ? e.slopes[first + i]
-                                        : 0.f;
+  for (int i = 0; i < kTileBlocks * kLanes; i += kLanes) {
+    store(out.bias + i, bias_of(e, first + i, count - i));
+    store(out.slopes + i, slopes_of(e, first + i, count - i));
   }
 }
 

@@ -498,10 +498,9 @@ void transform_output(const WinogradOutput& out) {
       }
     }
     for (int oc = first; oc < last; oc += kLanes) {
-      ChannelConstants constants;
-      gather_constants(out.epilogue, oc, out.out_channels - oc, constants);
       const std::ptrdiff_t offset = oc / kLanes * plane;
-      const InverseBlock block{load(constants.bias), load(constants.slopes),
+      const int count = out.out_channels - oc;
+      const InverseBlock block{bias_of(out.epilogue, oc, count), slopes_of(out.epilogue, oc, count),
                                out.residual != nullptr ? out.residual + offset : nullptr,
                                out.output + offset};
       const float* products = out.products + (oc - first) / kLanes * products_block;

@@ -49,17 +49,18 @@ struct Columns {
 #pragma GCC unroll 8
       for (int kx = 0; kx < kWidth; ++kx) w[j][kx] = load(weights + (kx - j * kWidth) * kLanes);
     }
-#pragma GCC unroll 32
-    for (int x = 0; x < (kPixels - 1) * kStride + kWidth; ++x) {
-      const bool inside = x >= kWidth - 1 && x <= (kPixels - 1) * kStride;
-      const Vec v = inside ? load(row + x * kLanes) : load_column<kEdge>(r, row, ix, x);
 #pragma GCC unroll 2
-      for (int j = kFirst; j < kLast; ++j) {
+    for (int phase = kStride - 1; phase >= 0; --phase) {
+#pragma GCC unroll 32
+      for (int x = phase; x < (kPixels - 1) * kStride + kWidth; x += kStride) {
+        const bool inside = x >= kWidth - 1 && x <= (kPixels - 1) * kStride;
+        const Vec v = inside ? load(row + x * kLanes) : load_column<kEdge>(r, row, ix, x);
+#pragma GCC unroll 2
+        for (int j = kFirst; j < kLast; ++j) {
 #pragma GCC unroll 8
-        for (int kx = 0; kx < kWidth; ++kx) {
-          const int at = x - kx;
-          if (at >= 0 && at % kStride == 0 && at / kStride < kPixels) {
-            acc[j][at / kStride] = fma(v, w[j][kx], acc[j][at / kStride]);
+          for (int kx = phase; kx < kWidth; kx += kStride) {
+            const int at = (x - kx) / kStride;
+            if (x >= kx && at < kPixels) acc[j][at] = fma(v, w[j][kx], acc[j][at]);
           }
         }
       }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/movement/transpose.simd.h"
+
 namespace mini_infer {
 namespace {
 
@@ -54,6 +56,11 @@ SourceWindow::SourceWindow(const ConvShape& shape, std::int64_t out_rows, int la
   for (std::int64_t kx = 0; kx < shape.kw; ++kx) {
     phase_used_[static_cast<std::size_t>(kx * shape.dilation_w % modulus_)] = 1;
   }
+  if (lanes == 1 && modulus_ > 1) {
+    whole_first_ = std::min(pitch_, ceil_div(shape.pad_left, modulus_));
+    const std::int64_t inside = shape.iw + shape.pad_left - (phases_ - 1);
+    whole_last_ = inside <= 0 ? 0 : std::min(pitch_, ceil_div(inside, modulus_));
+  }
 }
 
 std::int64_t SourceWindow::rows_within(const ConvShape& shape, std::int64_t planes, int lanes,
@@ -84,7 +91,16 @@ void SourceWindow::copy_border(const float* input_row, std::int64_t offset, std:
   }
 }
 
+void SourceWindow::copy_sorted(const float* input_row, float* row) const {
+  const auto* const from =
+      reinterpret_cast<const std::uint32_t*>(input_row + whole_first_ * modulus_ - shape_.pad_left);
+  auto* const to = reinterpret_cast<std::uint32_t*>(row + whole_first_);
+  simd::transpose_32.get()(from, modulus_, to, pitch_, phases_, whole_last_ - whole_first_);
+}
+
 void SourceWindow::copy_row(const float* input_row, float* row) const {
+  if (whole_first_ < whole_last_) copy_sorted(input_row, row);
+  if (whole_first_ == 0 && whole_last_ == pitch_) return;
   for (std::int64_t phase = 0; phase < phases_; ++phase, row += pitch_ * lanes_) {
     if (!phase_used_[static_cast<std::size_t>(phase)]) continue;
     // Columns j with 0 <= j * stride + offset < iw.
@@ -94,8 +110,12 @@ void SourceWindow::copy_row(const float* input_row, float* row) const {
                                  ? begin
                                  : std::clamp(ceil_div(shape_.iw - offset, stride), begin, pitch_);
     copy_border(input_row, offset, 0, begin, row);
-    copy_pixels(input_row + (begin * stride + offset) * lanes_, end - begin, stride, lanes_,
-                row + begin * lanes_);
+    const auto copy = [&](std::int64_t first, std::int64_t last) {
+      copy_pixels(input_row + (first * stride + offset) * lanes_, last - first, stride, lanes_,
+                  row + first * lanes_);
+    };
+    copy(begin, std::min(end, whole_first_));
+    copy(std::max(begin, whole_last_), end);
     copy_border(input_row, offset, end, pitch_, row);
   }
 }

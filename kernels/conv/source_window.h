@@ -42,6 +42,8 @@ class SourceWindow {
 
  private:
   void copy_row(const float* input_row, float* row) const;
+  // The columns of all phases from whole_first_ to whole_last_, a transposition.
+  void copy_sorted(const float* input_row, float* row) const;
   // Columns [first, last) of a phase, all outside of the input; j reads input column
   // j * modulus + offset.
   void copy_border(const float* input_row, std::int64_t offset, std::int64_t first,
@@ -52,6 +54,8 @@ class SourceWindow {
   std::int64_t modulus_;  // phase = column % modulus
   std::int64_t phases_, pitch_, rows_;
   std::ptrdiff_t row_;                     // floats of a row of all phases
+  // Where single floats are sorted: columns of a phase that are in the image in every phase.
+  std::int64_t whole_first_ = 0, whole_last_ = 0;
   std::vector<unsigned char> phase_used_;  // by some kernel column
 };
 

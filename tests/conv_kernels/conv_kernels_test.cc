@@ -202,6 +202,27 @@ TEST(Stem, sizes) {
   check({kStem}, square(3, 33, 150, 3, 2, 1));
 }
 
+// Columns are sorted where the stride is above 2.
+TEST(Stem, wide_strides) {
+  for (const std::int64_t width : {1, 5, 16, 31, 47, 66}) {
+    for (const auto& [kernel, stride, pad, dilation] :
+         {std::array<std::int64_t, 4>{3, 3, 1, 1},
+          {3, 5, 0, 1},
+          {4, 4, 3, 1},
+          {7, 4, 3, 1},
+          {3, 4, 9, 2},
+          {16, 16, 8, 1},
+          {5, 16, 2, 1}}) {
+      ConvShape s = square(3, 20, 33, kernel, stride, pad, dilation);
+      s.iw = width;
+      if (width + 2 * pad < (kernel - 1) * dilation + 1) continue;  // no output
+      check({kStem}, s);
+      s.border = Border::kEdge;
+      check({kStem}, s);
+    }
+  }
+}
+
 TEST(Stem, wide_rows) {
   for (const std::int64_t width : {29, 43, 64}) {
     for (const auto& [kernel, stride, pad, dilation] :

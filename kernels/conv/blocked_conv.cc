@@ -58,6 +58,10 @@ std::string packing_key(const ConvAlgorithm& algorithm, const ConvGeometry& g, I
 }  // namespace
 
 ConvShape conv_shape(const ConvGeometry& g) {
+  // One tap has no distance to others: outputs then are not sorted by it.
+  const auto dilation = [&](std::size_t axis) {
+    return g.kernel[axis] == 1 ? 1 : g.dilation[axis];
+  };
   return {.n = g.n,
           .ic = g.ic,
           .ih = g.in[1],
@@ -69,8 +73,8 @@ ConvShape conv_shape(const ConvGeometry& g) {
           .kw = g.kernel[2],
           .stride_h = g.stride[1],
           .stride_w = g.stride[2],
-          .dilation_h = g.dilation[1],
-          .dilation_w = g.dilation[2],
+          .dilation_h = dilation(1),
+          .dilation_w = dilation(2),
           .pad_top = g.pad_begin[1],
           .pad_left = g.pad_begin[2],
           .pad_bottom = g.pad_end[1],

@@ -80,18 +80,27 @@ double winograd_conv_cost(const ConvShape& s, int tile, int taps, Isa isa) {
     double input, output;
   };
   static constexpr Transforms kWork[2][2] = {{{150, 120}, {250, 200}}, {{400, 350}, {800, 700}}};
-  static constexpr Transforms kWork5{400, 200};
-  const Transforms& work = taps == 5 ? kWork5 : kWork[tile == 4][s.stride_h == 2];
+  static constexpr Transforms kWork5{400, 200}, kWorkOneAxis{30, 30};
+  const bool one_axis = s.kh == 1 || s.kw == 1;
+  const Transforms& work = one_axis    ? kWorkOneAxis
+                           : taps == 5 ? kWork5
+                                       : kWork[tile == 4][s.stride_h == 2];
   const int lanes = isa_lanes(isa);
-  const std::int64_t tiles = s.n * s.depth.out * s.dilation_h *
-                             winograd_tiles(s.oh, s.dilation_h, tile) * s.dilation_w *
-                             winograd_tiles(s.ow, s.dilation_w, tile);
-  const auto in = static_cast<double>(winograd_elements(tile, taps, s.stride_h));
-  const auto rows = static_cast<double>(tile + taps - 1);
-  const double elements = in * in, filter = rows * rows;
+  struct Axis {
+    std::int64_t tiles, parts;
+    double elements, filter;
+  };
+  const auto axis = [&](std::int64_t kernel, std::int64_t out, std::int64_t dilation) {
+    if (kernel == 1) return Axis{out, 1, 1, 1};
+    return Axis{dilation * winograd_tiles(out, dilation, tile), ceil_div(kernel, taps),
+                static_cast<double>(winograd_elements(tile, taps, s.stride_h)),
+                static_cast<double>(tile + taps - 1)};
+  };
+  const Axis y = axis(s.kh, s.oh, s.dilation_h), x = axis(s.kw, s.ow, s.dilation_w);
+  const std::int64_t tiles = s.n * s.depth.out * y.tiles * x.tiles;
+  const double elements = y.elements * x.elements, filter = y.filter * x.filter;
   const double oc = padded_channels(s.oc, isa_unit_lanes(isa));
-  const auto parts =
-      static_cast<double>(s.depth.kernel * ceil_div(s.kh, taps) * ceil_div(s.kw, taps));
+  const auto parts = static_cast<double>(s.depth.kernel * y.parts * x.parts);
   const double ic = padded_channels(s.ic, lanes) * parts;
   const double filters = oc * static_cast<double>(ceil_div(s.ic, s.groups)) * parts;
   // Beginning and end of a register tile of a product, in vectors: felt where channels are few.

@@ -49,8 +49,10 @@ constexpr std::int64_t kStarvedTiles = 6;
 // Fewer tiles than this for each thread: the transformed weights would be read too often.
 constexpr std::int64_t kLeastTiles = 24;
 
-// Input channels of all parts of a kernel: more would leave F(4,3)'s bound, or make V very large.
-constexpr std::int64_t kMostPartChannels4 = 640, kMostPartChannels2 = 16384;
+// Input channels of all parts of a kernel: more would leave F(4,3)'s bound, which is less strict
+// along one axis, or make V very large.
+constexpr std::int64_t kMostPartChannels4 = 640, kMostRowChannels4 = 4096;
+constexpr std::int64_t kMostPartChannels2 = 16384;
 
 // Of the kernel in parts of 3x3; 0 for one part.
 std::int64_t part_channels(const ConvShape& s, Isa isa) {
@@ -58,58 +60,76 @@ std::int64_t part_channels(const ConvShape& s, Isa isa) {
   return parts == 1 ? 0 : parts * (s.ic / s.groups) * merged_groups(s, isa);
 }
 
-// One set of points: what F(4,3) and F(2,3), with stride 1 and 2, and F(2,5) differ in.
-struct Variant {
-  const char* name;
-  std::int64_t out, taps, stride;
+// Along one axis: F(out, taps).
+struct Axis {
+  std::int64_t out = 1, taps = 1, stride = 1;
   std::span<const float> points;
-  simd::winograd4_input_f32_fn* input;
-  simd::winograd4_output_f32_fn* output;
   std::int64_t in() const { return winograd_elements(out, taps, stride); }
   std::int64_t filter_rows() const { return out + taps - 1; }
 };
 
-Variant variant_of(int tile, int taps, std::int64_t stride, Isa isa) {
-  const bool large = tile == 4, strided = stride == 2;
+// What F(4,3) along both axes or one, F(2,3), with stride 1 and 2, and F(2,5) differ in.
+struct Variant {
+  const char* name;
+  Axis y, x;
+  simd::winograd4_input_f32_fn* input;
+  simd::winograd4_output_f32_fn* output;
+  std::int64_t elements() const { return y.in() * x.in(); }
+  std::int64_t filter_elements() const { return y.filter_rows() * x.filter_rows(); }
+};
+
+std::span<const float> points_of(int tile, int taps, std::int64_t stride) {
+  if (taps == 5) return kSixPoints;
+  if (stride == 2) return tile == 4 ? std::span<const float>(kStrided4Points) : kStrided2Points;
+  return tile == 4 ? std::span<const float>(kSixPoints) : kFourPoints;
+}
+
+Variant variant_of(const ConvShape& s, int tile, int taps, Isa isa) {
   Variant v{};
-  v.name = taps == 5 ? "conv/winograd2x5" : large ? "conv/winograd4x3" : "conv/winograd2x3";
-  v.out = tile;
-  v.taps = taps;
-  v.stride = stride;
+  const Axis axis{tile, taps, s.stride_h, points_of(tile, taps, s.stride_h)};
+  v.name = taps == 5 ? "conv/winograd2x5" : tile == 4 ? "conv/winograd4x3" : "conv/winograd2x3";
+  if (s.kh > 1) v.y = axis;
+  if (s.kw > 1) v.x = axis;
+  const auto take = [&](const auto& input, const auto& output) {
+    v.input = input.get(isa);
+    v.output = output.get(isa);
+  };
   if (taps == 5) {
-    v.points = kSixPoints;
-    v.input = simd::winograd5_input_f32.get(isa);
-    v.output = simd::winograd5_output_f32.get(isa);
-  } else if (strided) {
-    v.points = large ? std::span<const float>(kStrided4Points) : kStrided2Points;
-    v.input = (large ? simd::strided4_input_f32 : simd::strided2_input_f32).get(isa);
-    v.output = (large ? simd::strided4_output_f32 : simd::strided2_output_f32).get(isa);
+    take(simd::winograd5_input_f32, simd::winograd5_output_f32);
+  } else if (s.kh == 1) {
+    take(simd::winograd4_row_input_f32, simd::winograd4_row_output_f32);
+  } else if (s.kw == 1) {
+    take(simd::winograd4_column_input_f32, simd::winograd4_column_output_f32);
+  } else if (s.stride_h == 2 && tile == 4) {
+    take(simd::strided4_input_f32, simd::strided4_output_f32);
+  } else if (s.stride_h == 2) {
+    take(simd::strided2_input_f32, simd::strided2_output_f32);
+  } else if (tile == 4) {
+    take(simd::winograd4_input_f32, simd::winograd4_output_f32);
   } else {
-    v.points = large ? std::span<const float>(kSixPoints) : kFourPoints;
-    v.input = (large ? simd::winograd4_input_f32 : simd::winograd2_input_f32).get(isa);
-    v.output = (large ? simd::winograd4_output_f32 : simd::winograd2_output_f32).get(isa);
+    take(simd::winograd2_input_f32, simd::winograd2_output_f32);
   }
   return v;
 }
 
 // G[j][i] = p_j^i / product over k != j of (p_j - p_k); the row of infinity takes the last tap.
 // With stride 2 this is for taps 0 and 2, and one more row takes tap 1.
-std::vector<double> weight_transform(const Variant& v) {
+std::vector<double> weight_transform(const Axis& axis) {
   std::vector<double> g;
-  for (const double p : v.points) {
+  for (const double p : axis.points) {
     double value = 1;
-    for (const double other : v.points) value /= other == p ? 1 : p - other;
-    for (std::int64_t tap = 0; tap < v.taps; ++tap) {
-      const bool met = tap % v.stride == 0;
+    for (const double other : axis.points) value /= other == p ? 1 : p - other;
+    for (std::int64_t tap = 0; tap < axis.taps; ++tap) {
+      const bool met = tap % axis.stride == 0;
       g.push_back(met ? value : 0);
       if (met) value *= p;
     }
   }
   const auto take_tap = [&](std::int64_t taken) {
-    for (std::int64_t tap = 0; tap < v.taps; ++tap) g.push_back(tap == taken ? 1 : 0);
+    for (std::int64_t tap = 0; tap < axis.taps; ++tap) g.push_back(tap == taken ? 1 : 0);
   };
-  take_tap(v.taps - 1);
-  if (v.stride == 2) take_tap(1);
+  take_tap(axis.taps - 1);
+  if (axis.stride == 2) take_tap(1);
   return g;
 }
 
@@ -125,16 +145,16 @@ class WinogradConv final : public ConvAlgorithm {
       : s_(shape),
         groups_(shape, merged),
         lanes_(isa_lanes(isa)),
-        variant_(variant_of(tile, taps, shape.stride_h, isa)),
+        variant_(variant_of(shape, tile, taps, isa)),
         filters_(simd::winograd_filters_f64.get(isa)),
-        elements_(variant_.in() * variant_.in()),
-        filter_elements_(variant_.filter_rows() * variant_.filter_rows()),
+        elements_(variant_.elements()),
+        filter_elements_(variant_.filter_elements()),
         ic_blocks_(ceil_div(groups_.ic, lanes_)),
-        parts_x_(ceil_div(shape.kw, variant_.taps)),
-        parts_y_(ceil_div(shape.kh, variant_.taps)),
+        parts_x_(ceil_div(shape.kw, variant_.x.taps)),
+        parts_y_(ceil_div(shape.kh, variant_.y.taps)),
         parts_(shape.depth.kernel * parts_y_ * parts_x_),
-        tiles_y_(winograd_tiles(shape.oh, shape.dilation_h, variant_.out)),
-        tiles_x_(winograd_tiles(shape.ow, shape.dilation_w, variant_.out)),
+        tiles_y_(winograd_tiles(shape.oh, shape.dilation_h, variant_.y.out)),
+        tiles_x_(winograd_tiles(shape.ow, shape.dilation_w, variant_.x.out)),
         tiles_(shape.n * shape.depth.out * shape.dilation_h * tiles_y_ * shape.dilation_w *
                tiles_x_) {
     choose_blocks();
@@ -148,13 +168,13 @@ class WinogradConv final : public ConvAlgorithm {
 
   // [groups][panels][f][part][ic][panel width], f: the elements of a filter
   void pack(const float* w, float* packed, int threads) const noexcept override {
-    const std::vector<double> g = weight_transform(variant_);
+    const std::vector<double> gy = weight_transform(variant_.y), gx = weight_transform(variant_.x);
     const double work =
         static_cast<double>(9 * kPanelBlocks * lanes_ * filter_elements_ * depth(0));
     parallel_for(threads, groups_.count * panels(), work, [&](Range range, int) {
       for (std::int64_t u = range.begin; u < range.end; ++u) {
         const std::int64_t group = u / panels();
-        pack_panel(g, w + group * groups_.oc * groups_.ic * kernel_taps(), group, u % panels(),
+        pack_panel(gy, gx, w + group * groups_.oc * groups_.ic * kernel_taps(), group, u % panels(),
                    packed + group * group_packed());
       }
     });
@@ -263,17 +283,19 @@ class WinogradConv final : public ConvAlgorithm {
   }
 
   // Filters of one panel of a group, all of its input channels. w and packed are the group's.
-  void pack_panel(const std::vector<double>& g, const float* w, std::int64_t group,
-                  std::int64_t panel, float* packed) const {
+  void pack_panel(const std::vector<double>& gy, const std::vector<double>& gx, const float* w,
+                  std::int64_t group, std::int64_t panel, float* packed) const {
     const std::int64_t channels = groups_.in_channels(group), first = panel * kPanelBlocks * lanes_;
     const std::int64_t k = depth(group);
     const std::int64_t real = std::min(groups_.out_channels(group) - first, kPanelBlocks * lanes_);
     if (real <= 0) return;
     const std::int64_t width = ceil_div(real, lanes_) * lanes_;
     WinogradFilters f{};
-    f.transform = g.data();
-    f.rows = static_cast<int>(variant_.filter_rows());
-    f.size = static_cast<int>(variant_.taps);
+    const auto set = [](WinogradFilters::Axis& to, const std::vector<double>& g, const Axis& axis) {
+      to = {g.data(), static_cast<int>(axis.filter_rows()), static_cast<int>(axis.taps)};
+    };
+    set(f.y, gy, variant_.y);
+    set(f.x, gx, variant_.x);
     f.width = static_cast<int>(width);
     f.element = k * width;
     for (std::int64_t i = 0; i < k; ++i) {
@@ -290,10 +312,10 @@ class WinogradConv final : public ConvAlgorithm {
   void read_part(const float* filter, std::int64_t part, std::int64_t o, WinogradFilters& f) const {
     const Offset at = offset(part);
     filter += at.z * s_.kh * s_.kw;
-    for (std::int64_t y = 0; y < variant_.taps; ++y) {
-      for (std::int64_t x = 0; x < variant_.taps; ++x) {
+    for (std::int64_t y = 0; y < variant_.y.taps; ++y) {
+      for (std::int64_t x = 0; x < variant_.x.taps; ++x) {
         const bool exists = at.y + y < s_.kh && at.x + x < s_.kw;
-        f.taps[y * variant_.taps + x][o] =
+        f.taps[y * variant_.x.taps + x][o] =
             exists ? static_cast<double>(filter[(at.y + y) * s_.kw + at.x + x]) : 0;
       }
     }
@@ -354,8 +376,8 @@ class WinogradConv final : public ConvAlgorithm {
     std::int64_t z, y, x;
   };
   Offset offset(std::int64_t part) const {
-    return {part / parts_x_ / parts_y_, part / parts_x_ % parts_y_ * variant_.taps,
-            part % parts_x_ * variant_.taps};
+    return {part / parts_x_ / parts_y_, part / parts_x_ % parts_y_ * variant_.y.taps,
+            part % parts_x_ * variant_.x.taps};
   }
   std::int64_t kernel_taps() const { return s_.depth.kernel * s_.kh * s_.kw; }
   // Input channels of a group in all parts.
@@ -443,21 +465,32 @@ class WinogradConv final : public ConvAlgorithm {
 
 }  // namespace
 
-const char* winograd2_conv_declines(const ConvShape& s, Isa isa) {
-  if (s.kh < 2 || s.kw < 2) return "the kernel has one row or column";
+namespace {
+
+// What F(4,3) and F(2,3) decline alike.
+const char* winograd3_declines(const ConvShape& s, Isa isa) {
   if (s.stride_h != s.stride_w || s.stride_h > 2) return "the stride is not 1 or 2";
   if (s.stride_h == 2 && (s.dilation_h != 1 || s.dilation_w != 1)) return "stride 2 and dilation";
   if (s.kh != 3 || s.kw != 3) {
     if (s.stride_h == 2) return "stride 2 and not 3x3";
     if (s.border != Border::kZero) return "a mirrored border and not 3x3";
   }
-  if (part_channels(s, isa) > kMostPartChannels2) return "the kernel has too many parts";
   if (merged_groups(s, isa) > 1) return expanded_conv_declines(s, isa);
   return nullptr;
 }
+
+}  // namespace
+
+const char* winograd2_conv_declines(const ConvShape& s, Isa isa) {
+  if (s.kh == 1 || s.kw == 1) return "the kernel has one row or column";
+  if (part_channels(s, isa) > kMostPartChannels2) return "the kernel has too many parts";
+  return winograd3_declines(s, isa);
+}
 const char* winograd4_conv_declines(const ConvShape& s, Isa isa) {
-  if (part_channels(s, isa) > kMostPartChannels4) return "errors of so many parts add up";
-  return winograd2_conv_declines(s, isa);
+  if (s.kh == 1 && s.kw == 1) return "the kernel has one tap";
+  const bool one_axis = s.kh == 1 || s.kw == 1;
+  if (part_channels(s, isa) > (one_axis ? kMostRowChannels4 : kMostPartChannels4)) return "errors of so many parts add up";
+  return winograd3_declines(s, isa);
 }
 const char* winograd5_conv_declines(const ConvShape& s, Isa isa) {
   if (s.kh != 5 || s.kw != 5) return "the kernel is not 5x5";

@@ -3,136 +3,32 @@
 #include <utility>
 
 #include "kernels/conv/tile.h"
-#include "kernels/conv/winograd_points.h"
+#include "kernels/conv/winograd_axis.h"
 
 namespace mini_infer::simd::MINI_ISA {
 namespace {
 
-// One-dimensional transforms of F(kOut, kTaps), of every kStride-th input. With the points 0, a,
-// -a, b, -b and infinity: row j of B' holds the coefficients of the product of (x - p) over all
-// points p but the j-th.
-struct SixPoints {
-  static constexpr int kMixed = 6, kStride = 1;
-  static constexpr float kA = kSixPoints[1], kB = kSixPoints[3];
-
-  static MINI_INLINE void input(const Vec (&d)[kMixed], Vec (&v)[kMixed]) {
-    const Vec a = broadcast(kA), b = broadcast(kB), a2 = broadcast(kA * kA),
-              b2 = broadcast(kB * kB);
-    const Vec product = broadcast(kA * kA * kB * kB), sum = broadcast(kA * kA + kB * kB);
-    v[0] = fma(product, d[0], fnma(sum, d[2], d[4]));
-    const Vec even_a = fnma(b2, d[2], d[4]), odd_a = a * fnma(b2, d[1], d[3]);
-    v[1] = even_a + odd_a;
-    v[2] = even_a - odd_a;
-    const Vec even_b = fnma(a2, d[2], d[4]), odd_b = b * fnma(a2, d[1], d[3]);
-    v[3] = even_b + odd_b;
-    v[4] = even_b - odd_b;
-    v[5] = fma(product, d[1], fnma(sum, d[3], d[5]));
-  }
-};
-
-struct F4x3 : SixPoints {
-  static constexpr int kOut = 4, kTaps = 3;
-
-  // y[i] = sum over points p of p^i m[p]
-  static MINI_INLINE void output(const Vec (&m)[kMixed], Vec (&y)[kOut]) {
-    const Vec sum_a = m[1] + m[2], difference_a = m[1] - m[2];
-    const Vec sum_b = m[3] + m[4], difference_b = m[3] - m[4];
-    y[0] = m[0] + (sum_a + sum_b);
-    y[1] = fma(broadcast(kB), difference_b, broadcast(kA) * difference_a);
-    y[2] = fma(broadcast(kB * kB), sum_b, broadcast(kA * kA) * sum_a);
-    y[3] =
-        m[5] + fma(broadcast(kB * kB * kB), difference_b, broadcast(kA * kA * kA) * difference_a);
-  }
-};
-
-struct F2x5 : SixPoints {
-  static constexpr int kOut = 2, kTaps = 5;
-
-  static MINI_INLINE void output(const Vec (&m)[kMixed], Vec (&y)[kOut]) {
-    y[0] = m[0] + ((m[1] + m[2]) + (m[3] + m[4]));
-    y[1] = m[5] + fma(broadcast(kB), m[3] - m[4], broadcast(kA) * (m[1] - m[2]));
-  }
-};
-
-// F(2, 3) with the points 0, 1, -1 and infinity.
-struct F2x3 {
-  static constexpr int kOut = 2, kTaps = 3, kMixed = 4, kStride = 1;
-
-  static MINI_INLINE void input(const Vec (&d)[kMixed], Vec (&v)[kMixed]) {
-    v[0] = d[2] - d[0];
-    v[1] = d[2] + d[1];
-    v[2] = d[2] - d[1];
-    v[3] = d[3] - d[1];
-  }
-  static MINI_INLINE void output(const Vec (&m)[kMixed], Vec (&y)[kOut]) {
-    y[0] = m[0] + (m[1] + m[2]);
-    y[1] = m[3] + (m[1] - m[2]);
-  }
-};
-
-// F(4, 3) with stride 2: F(4, 2) of the even inputs with the points 0, a, -a, c and infinity.
-struct F4x3Strided {
-  static constexpr int kOut = 4, kTaps = 3, kMixed = 5, kStride = 2;
-  static constexpr float kA = kStrided4Points[1], kC = kStrided4Points[3];
-
-  static MINI_INLINE void input(const Vec (&d)[kMixed], Vec (&v)[kMixed]) {
-    const Vec a = broadcast(kA), a2 = broadcast(kA * kA), c = broadcast(kC);
-    const Vec p0 = fnma(a2, d[0], d[2]), p1 = fnma(a2, d[1], d[3]), p2 = fnma(a2, d[2], d[4]);
-    const Vec q0 = fnma(c, d[1], d[2]), q1 = fnma(c, d[2], d[3]);
-    v[0] = fnma(c, p0, p1);
-    v[1] = fma(a, q0, q1);
-    v[2] = fnma(a, q0, q1);
-    v[3] = p1;
-    v[4] = fnma(c, p1, p2);
-  }
-  static MINI_INLINE void output(const Vec (&m)[kMixed], Vec (&y)[kOut]) {
-    const Vec sum = m[1] + m[2], difference = m[1] - m[2];
-    y[0] = (m[0] + sum) + m[3];
-    y[1] = fma(broadcast(kA), difference, broadcast(kC) * m[3]);
-    y[2] = fma(broadcast(kA * kA), sum, broadcast(kC * kC) * m[3]);
-    y[3] = fma(broadcast(kA * kA * kA), difference, fma(broadcast(kC * kC * kC), m[3], m[4]));
-  }
-};
-
-// F(2, 3) with stride 2: F(2, 2) of the even inputs with the points 0, 1 and infinity.
-struct F2x3Strided {
-  static constexpr int kOut = 2, kTaps = 3, kMixed = 3, kStride = 2;
-
-  static MINI_INLINE void input(const Vec (&d)[kMixed], Vec (&v)[kMixed]) {
-    v[0] = d[1] - d[0];
-    v[1] = d[1];
-    v[2] = d[2] - d[1];
-  }
-  static MINI_INLINE void output(const Vec (&m)[kMixed], Vec (&y)[kOut]) {
-    y[0] = m[0] + m[1];
-    y[1] = m[1] + m[2];
-  }
-};
-
-// Elements of a tile on one axis: F::kMixed that transforms mix, then with stride 2 the F::kOut
-// inputs between those, as they are.
-template <class F>
-inline constexpr int kPlain = F::kStride == 2 ? F::kOut : 0;
-template <class F>
-inline constexpr int kIn = F::kMixed + kPlain<F>;
-
 // The elements of a tile, those that share a filter one after another.
 template <class F>
 struct ElementOrder {
-  static constexpr int kElements = kIn<F> * kIn<F>, kFilterRows = F::kOut + F::kTaps - 1;
   // Of one axis.
+  template <class A>
+  static constexpr int kFilterRows = A::kOut + A::kTaps - 1;
+  template <class A>
   static constexpr int filter_row(int element) {
-    return element < kFilterRows ? element : kFilterRows - 1;
+    return element < kFilterRows<A> ? element : kFilterRows<A> - 1;
   }
+  static constexpr int kFilters = kFilterRows<typename F::Y> * kFilterRows<typename F::X>;
   static constexpr int filter(int e) {
-    return filter_row(e / kIn<F>) * kFilterRows + filter_row(e % kIn<F>);
+    using X = typename F::X;
+    return filter_row<typename F::Y>(e / kIn<X>) * kFilterRows<X> + filter_row<X>(e % kIn<X>);
   }
 
-  int element[kElements];
+  int element[kElements<F>];
   constexpr ElementOrder() : element{} {
     int count = 0;
-    for (int f = 0; f < kFilterRows * kFilterRows; ++f) {
-      for (int e = 0; e < kElements; ++e) {
+    for (int f = 0; f < kFilters; ++f) {
+      for (int e = 0; e < kElements<F>; ++e) {
         if (filter(e) == f) element[count++] = e;
       }
     }
@@ -172,15 +68,15 @@ struct TileCursor {
   // First output of the tile.
   template <class F>
   MINI_INLINE int oy(const WinogradMap& map) const {
-    return ty * F::kOut * map.dilation_h + class_y;
+    return ty * F::Y::kOut * map.dilation_h + class_y;
   }
   template <class F>
   MINI_INLINE int ox(const WinogradMap& map) const {
-    return tx * F::kOut * map.dilation_w + class_x;
+    return tx * F::X::kOut * map.dilation_w + class_x;
   }
 };
 
-// Outputs of a tile that exist, from `first` on and `dilation` apart; at most kOut.
+// Outputs of a tile that exist on one axis, from `first` on and `dilation` apart; at most kOut.
 template <class F>
 MINI_INLINE int outputs_within(int first, int dilation, int extent) {
   const int count = dilation == 1 ? extent - first : (extent - first + dilation - 1) / dilation;
@@ -198,40 +94,43 @@ MINI_INLINE void mix(const float* x, std::ptrdiff_t distance, float* to, std::pt
   for (int i = 0; i < F::kMixed; ++i) store(to + i * step, t[i]);
 }
 
-// The input of one tile, B' x B, to v[e] with e = y * kIn + x. What is mixed on both axes comes
+// The input of one tile, B' x B, to v[e] with e = y * kIn<X> + x. What is mixed on both axes comes
 // first; it stays in registers where there are 32.
 template <class F>
 MINI_INLINE void transform_tile(const float* x, std::ptrdiff_t row, std::ptrdiff_t column, float* v,
                                 std::ptrdiff_t v_element) {
-  constexpr int n = F::kMixed, stride = F::kStride;
-  const std::ptrdiff_t v_row = kIn<F> * v_element;
-  Vec rows[n][n];
+  using Y = typename F::Y;
+  using X = typename F::X;
+  constexpr int ny = Y::kMixed, nx = X::kMixed;
+  const std::ptrdiff_t v_row = kIn<X> * v_element;
+  Vec rows[ny][nx];
 #pragma GCC unroll 16
-  for (int i = 0; i < n; ++i) {
-    Vec d[n], t[n];
+  for (int i = 0; i < nx; ++i) {
+    Vec d[ny], t[ny];
 #pragma GCC unroll 16
-    for (int y = 0; y < n; ++y) d[y] = load(x + y * stride * row + i * stride * column);
-    F::input(d, t);
+    for (int y = 0; y < ny; ++y) d[y] = load(x + y * Y::kStride * row + i * X::kStride * column);
+    Y::input(d, t);
 #pragma GCC unroll 16
-    for (int y = 0; y < n; ++y) rows[y][i] = t[y];
+    for (int y = 0; y < ny; ++y) rows[y][i] = t[y];
   }
 #pragma GCC unroll 16
-  for (int y = 0; y < n; ++y) {
-    Vec t[n];
-    F::input(rows[y], t);
+  for (int y = 0; y < ny; ++y) {
+    Vec t[nx];
+    X::input(rows[y], t);
 #pragma GCC unroll 16
-    for (int i = 0; i < n; ++i) store(v + y * v_row + i * v_element, t[i]);
+    for (int i = 0; i < nx; ++i) store(v + y * v_row + i * v_element, t[i]);
   }
 #pragma GCC unroll 16
-  for (int p = 0; p < kPlain<F>; ++p) {
-    const std::ptrdiff_t between = 2 * p + 1;
-    mix<F>(x + between * column, row, v + (n + p) * v_element, v_row);
-    mix<F>(x + between * row, column, v + (n + p) * v_row, v_element);
+  for (int i = 0; i < kPlain<X>; ++i)
+    mix<Y>(x + (2 * i + 1) * column, row, v + (nx + i) * v_element, v_row);
 #pragma GCC unroll 16
-    for (int i = 0; i < kPlain<F>; ++i) {
-      store(v + (n + p) * v_row + (n + i) * v_element,
-            load(x + between * row + (2 * i + 1) * column));
-    }
+  for (int y = 0; y < kPlain<Y>; ++y) {
+    const float* const between = x + (2 * y + 1) * row;
+    float* const to = v + (ny + y) * v_row;
+    mix<X>(between, column, to, v_element);
+#pragma GCC unroll 16
+    for (int i = 0; i < kPlain<X>; ++i)
+      store(to + (nx + i) * v_element, load(between + (2 * i + 1) * column));
   }
 }
 
@@ -239,9 +138,9 @@ MINI_INLINE void transform_tile(const float* x, std::ptrdiff_t row, std::ptrdiff
 template <class F>
 [[gnu::noinline]] void copy_window(const WinogradMap& map, const float* plane, int iy, int ix,
                                    float* window) {
-  for (int y = 0; y < kIn<F>; ++y, iy += map.dilation_h) {
+  for (int y = 0; y < kIn<typename F::Y>; ++y, iy += map.dilation_h) {
     const std::int64_t row = border_source(map.border, iy, map.ih);
-    for (int i = 0, x = ix; i < kIn<F>; ++i, x += map.dilation_w, window += kLanes) {
+    for (int i = 0, x = ix; i < kIn<typename F::X>; ++i, x += map.dilation_w, window += kLanes) {
       const std::int64_t column = border_source(map.border, x, map.iw);
       const bool inside = row >= 0 && column >= 0;
       store(window, inside ? load(plane + (row * map.iw + column) * kLanes) : zero());
@@ -252,26 +151,29 @@ template <class F>
 // What the tile after the next one reads anew.
 template <class F>
 MINI_INLINE void prefetch_tile(const float* x, std::ptrdiff_t row, std::ptrdiff_t column) {
-  constexpr int kLineColumns = kLanes < 16 ? 16 / kLanes : 1, kStep = F::kOut * F::kStride;
+  using X = typename F::X;
+  constexpr int kLineColumns = kLanes < 16 ? 16 / kLanes : 1, kStep = X::kOut * X::kStride;
 #pragma GCC unroll 16
-  for (int y = 0; y < kIn<F>; ++y) {
+  for (int y = 0; y < kIn<typename F::Y>; ++y) {
 #pragma GCC unroll 16
     for (int i = 0; i < kStep; i += kLineColumns) {
-      __builtin_prefetch(x + y * row + (kIn<F> + kStep + i) * column);
+      __builtin_prefetch(x + y * row + (kIn<X> + kStep + i) * column);
     }
   }
 }
 
 template <class F>
 [[gnu::noinline]] void clear_tile(float* v, std::ptrdiff_t v_element) {
-  for (int e = 0; e < kIn<F> * kIn<F>; ++e) store(v + e * v_element, zero());
+  for (int e = 0; e < kElements<F>; ++e) store(v + e * v_element, zero());
 }
 
 // kDilated = false: neighbouring columns, which saves the addresses a register each.
 template <class F, bool kDilated>
 void transform_tiles(const WinogradInput& in) {
+  using Y = typename F::Y;
+  using X = typename F::X;
   const std::ptrdiff_t column = (kDilated ? in.map.dilation_w : 1) * std::ptrdiff_t{kLanes};
-  alignas(64) float window[kIn<F> * kIn<F> * kLanes];
+  alignas(64) float window[kElements<F> * kLanes];
   const std::ptrdiff_t row = std::ptrdiff_t{in.map.iw} * kLanes;
   for (int block = 0; block < in.blocks; ++block) {
     TileCursor tile = TileCursor::at(in.map, in.first_tile);
@@ -284,10 +186,10 @@ void transform_tiles(const WinogradInput& in) {
       }
       const float* plane = in.input + tile.image * in.image_stride +
                            (std::ptrdiff_t{block} * in.slices + slice) * in.map.ih * row;
-      const int iy = tile.oy<F>(in.map) * F::kStride - in.map.pad_top;
-      const int ix = tile.ox<F>(in.map) * F::kStride - in.map.pad_left;
-      const bool inside = iy >= 0 && ix >= 0 && iy + (kIn<F> - 1) * in.map.dilation_h < in.map.ih &&
-                          ix + (kIn<F> - 1) * in.map.dilation_w < in.map.iw;
+      const int iy = tile.oy<F>(in.map) * Y::kStride - in.map.pad_top;
+      const int ix = tile.ox<F>(in.map) * X::kStride - in.map.pad_left;
+      const bool inside = iy >= 0 && ix >= 0 && iy + (kIn<Y> - 1) * in.map.dilation_h < in.map.ih &&
+                          ix + (kIn<X> - 1) * in.map.dilation_w < in.map.iw;
       if (inside) {
         prefetch_tile<F>(plane + iy * row + std::ptrdiff_t{ix} * kLanes, in.map.dilation_h * row,
                          column);
@@ -295,7 +197,7 @@ void transform_tiles(const WinogradInput& in) {
                           column, v, in.v_element);
       } else {
         copy_window<F>(in.map, plane, iy, ix, window);
-        transform_tile<F>(window, kIn<F> * kLanes, kLanes, v, in.v_element);
+        transform_tile<F>(window, kIn<X> * kLanes, kLanes, v, in.v_element);
       }
     }
   }
@@ -303,7 +205,7 @@ void transform_tiles(const WinogradInput& in) {
 
 template <class F>
 void transform_input(const WinogradInput& in) {
-  if constexpr (F::kStride == 1) {
+  if constexpr (F::X::kStride == 1) {
     if (in.map.dilation_w != 1) return transform_tiles<F, true>(in);
   }
   transform_tiles<F, false>(in);
@@ -386,32 +288,34 @@ MINI_INLINE void inverse_row(const float* products, std::ptrdiff_t element, Vec 
 template <class F, bool kDilated>
 MINI_INLINE void inverse_tile(const WinogradOutput& out, const InverseBlock& block,
                               const float* products, int height, int width, std::ptrdiff_t at) {
+  using Y = typename F::Y;
+  using X = typename F::X;
   const std::ptrdiff_t row = std::ptrdiff_t{out.map.dilation_h} * out.map.ow * kLanes;
   const std::ptrdiff_t step = (kDilated ? out.map.dilation_w : 1) * std::ptrdiff_t{kLanes};
-  const std::ptrdiff_t element = out.products_element, element_row = kIn<F> * element;
-  Vec columns[F::kOut][F::kMixed], pixels[F::kOut][F::kOut];
+  const std::ptrdiff_t element = out.products_element, element_row = kIn<X> * element;
+  Vec columns[X::kOut][Y::kMixed], pixels[Y::kOut][X::kOut];
 #pragma GCC unroll 16
-  for (int r = 0; r < F::kMixed; ++r) {
-    Vec t[F::kOut];
-    inverse_row<F>(products + r * element_row, element, t);
+  for (int r = 0; r < Y::kMixed; ++r) {
+    Vec t[X::kOut];
+    inverse_row<X>(products + r * element_row, element, t);
 #pragma GCC unroll 16
-    for (int i = 0; i < F::kOut; ++i) columns[i][r] = t[i];
+    for (int i = 0; i < X::kOut; ++i) columns[i][r] = t[i];
   }
 #pragma GCC unroll 16
-  for (int i = 0; i < F::kOut; ++i) {
-    Vec t[F::kOut];
-    F::output(columns[i], t);
+  for (int i = 0; i < X::kOut; ++i) {
+    Vec t[Y::kOut];
+    Y::output(columns[i], t);
 #pragma GCC unroll 16
-    for (int y = 0; y < F::kOut; ++y) pixels[y][i] = t[y] + block.bias;
+    for (int y = 0; y < Y::kOut; ++y) pixels[y][i] = t[y] + block.bias;
   }
 #pragma GCC unroll 16
-  for (int y = 0; y < F::kOut; ++y) {
+  for (int y = 0; y < Y::kOut; ++y) {
     if (y >= height) break;
-    if constexpr (kPlain < F >> 0) {
-      Vec t[F::kOut];
-      inverse_row<F>(products + (F::kMixed + y) * element_row, element, t);
+    if constexpr (kPlain<Y> != 0) {
+      Vec t[X::kOut];
+      inverse_row<X>(products + (Y::kMixed + y) * element_row, element, t);
 #pragma GCC unroll 16
-      for (int i = 0; i < F::kOut; ++i) pixels[y][i] = pixels[y][i] + t[i];
+      for (int i = 0; i < X::kOut; ++i) pixels[y][i] = pixels[y][i] + t[i];
     }
     const std::ptrdiff_t place = at + y * row;
     finish_row(out.epilogue, block.slope, pixels[y], width,
@@ -439,8 +343,8 @@ template <class F, bool kDilated>
   const std::ptrdiff_t row = std::ptrdiff_t{out.map.ow} * kLanes;
   for (int t = 0; t < out.tiles; ++t, products += kLanes, tile.next(out.map)) {
     const int oy = tile.oy<F>(out.map), ox = tile.ox<F>(out.map);
-    const int height = outputs_within<F>(oy, out.map.dilation_h, out.map.oh);
-    const int width = outputs_within<F>(ox, out.map.dilation_w, out.map.ow);
+    const int height = outputs_within<typename F::Y>(oy, out.map.dilation_h, out.map.oh);
+    const int width = outputs_within<typename F::X>(ox, out.map.dilation_w, out.map.ow);
     if (height <= 0 || width <= 0) continue;  // a class with fewer tiles than the first
     const std::ptrdiff_t at = tile.image * out.output_image +
                               (std::ptrdiff_t{tile.z} * out.map.oh + oy) * row +
@@ -470,7 +374,7 @@ template <class F>
 void transform_output(const WinogradOutput& out) {
   using Order = ElementOrder<F>;
   constexpr Order kOrder;
-  constexpr int kFilters = Order::kFilterRows * Order::kFilterRows, kPanel = kTileBlocks * kLanes;
+  constexpr int kFilters = Order::kFilters, kPanel = kTileBlocks * kLanes;
   const std::ptrdiff_t depth = std::ptrdiff_t{out.channels} * out.parts;
   const std::ptrdiff_t panel_floats = kFilters * depth * kPanel;
   const std::ptrdiff_t products_block = std::ptrdiff_t{out.tiles} * kLanes;
@@ -482,10 +386,10 @@ void transform_output(const WinogradOutput& out) {
       const int width = out.out_channels - oc > kLanes ? kPanel : kLanes;
       return out.weights + oc / kPanel * panel_floats + filter * depth * width;
     };
-    for (int i = 0; i < Order::kElements; ++i) {
+    for (int i = 0; i < kElements<F>; ++i) {
       const int e = kOrder.element[i], filter = Order::filter(e);
       const int next_filter =
-          i + 1 < Order::kElements ? Order::filter(kOrder.element[i + 1]) : kFilters;
+          i + 1 < kElements<F> ? Order::filter(kOrder.element[i + 1]) : kFilters;
       for (int oc = first; oc < last; oc += kPanel) {
         const bool last_panel = oc + kPanel >= last;
         const float* next =
@@ -505,7 +409,7 @@ void transform_output(const WinogradOutput& out) {
                                out.output + offset};
       const float* products = out.products + (oc - first) / kLanes * products_block;
       constexpr auto* kNeighbours = inverse_block<F, false>;
-      constexpr auto* kScattered = inverse_block<F, F::kStride == 1>;
+      constexpr auto* kScattered = inverse_block<F, F::X::kStride == 1>;
       (out.map.dilation_w == 1 ? kNeighbours : kScattered)(out, products, block);
     }
   }
@@ -515,12 +419,11 @@ void transform_output(const WinogradOutput& out) {
 
 namespace {
 
-// sums[o] = sum over i of g[i] * x[i * step][o], for f.size of them.
-MINI_INLINE void combine(const WinogradFilters& f, const double* g,
-                         const double (*x)[kWinogradFilters], int step,
+// sums[o] = sum over i of g[i] * x[i * step][o], for `size` of them.
+MINI_INLINE void combine(const double* g, int size, const double (*x)[kWinogradFilters], int step,
                          double (&sums)[kWinogradFilters]) {
   for (int o = 0; o < kWinogradFilters; ++o) sums[o] = g[0] * x[0][o];
-  for (int i = 1; i < f.size; ++i) {
+  for (int i = 1; i < size; ++i) {
     for (int o = 0; o < kWinogradFilters; ++o) sums[o] += g[i] * x[i * step][o];
   }
 }
@@ -529,28 +432,30 @@ MINI_INLINE void combine(const WinogradFilters& f, const double* g,
 
 // Rows first, then columns.
 void winograd_filters_f64(const WinogradFilters& f) {
-  for (int y = 0; y < f.rows; ++y) {
+  const WinogradFilters::Axis &ay = f.y, &ax = f.x;
+  for (int y = 0; y < ay.rows; ++y) {
     double row[kWinogradTaps][kWinogradFilters];
-    for (int x = 0; x < f.size; ++x)
-      combine(f, f.transform + y * f.size, f.taps + x, f.size, row[x]);
-    for (int x = 0; x < f.rows; ++x) {
+    for (int x = 0; x < ax.size; ++x)
+      combine(ay.transform + y * ay.size, ay.size, f.taps + x, ax.size, row[x]);
+    for (int x = 0; x < ax.rows; ++x) {
       double sums[kWinogradFilters];
-      combine(f, f.transform + x * f.size, row, 1, sums);
-      float* const to = f.packed + (y * f.rows + x) * f.element;
+      combine(ax.transform + x * ax.size, ax.size, row, 1, sums);
+      float* const to = f.packed + (y * ax.rows + x) * f.element;
       for (int o = 0; o < f.width; ++o) to[o] = static_cast<float>(sums[o]);
     }
   }
 }
 
-void winograd4_input_f32(const WinogradInput& in) { transform_input<F4x3>(in); }
-void winograd4_output_f32(const WinogradOutput& out) { transform_output<F4x3>(out); }
-void winograd2_input_f32(const WinogradInput& in) { transform_input<F2x3>(in); }
-void winograd2_output_f32(const WinogradOutput& out) { transform_output<F2x3>(out); }
-void winograd5_input_f32(const WinogradInput& in) { transform_input<F2x5>(in); }
-void winograd5_output_f32(const WinogradOutput& out) { transform_output<F2x5>(out); }
-void strided4_input_f32(const WinogradInput& in) { transform_input<F4x3Strided>(in); }
-void strided4_output_f32(const WinogradOutput& out) { transform_output<F4x3Strided>(out); }
-void strided2_input_f32(const WinogradInput& in) { transform_input<F2x3Strided>(in); }
-void strided2_output_f32(const WinogradOutput& out) { transform_output<F2x3Strided>(out); }
+#define MINI_WINOGRAD(name, rows, columns)                                                     \
+  void name##_input_f32(const WinogradInput& in) { transform_input<Axes<rows, columns>>(in); } \
+  void name##_output_f32(const WinogradOutput& out) { transform_output<Axes<rows, columns>>(out); }
+MINI_WINOGRAD(winograd4, F4x3, F4x3)
+MINI_WINOGRAD(winograd4_row, F1x1, F4x3)
+MINI_WINOGRAD(winograd4_column, F4x3, F1x1)
+MINI_WINOGRAD(winograd2, F2x3, F2x3)
+MINI_WINOGRAD(winograd5, F2x5, F2x5)
+MINI_WINOGRAD(strided4, F4x3Strided, F4x3Strided)
+MINI_WINOGRAD(strided2, F2x3Strided, F2x3Strided)
+#undef MINI_WINOGRAD
 
 }  // namespace mini_infer::simd::MINI_ISA

@@ -1,5 +1,6 @@
 // Winograd convolution F(m x m, r x r) of NCHWc, F(4,3), F(2,3) or F(2,5): y = A' [sum over ic of
-// (G w G') * (B' x B)] A on tiles of m x m outputs.
+// (G w G') * (B' x B)] A on tiles of m x m outputs. Kernels of one row or column: F(4,3) along the
+// other axis, tiles of 1 x m or m x 1.
 //
 // With stride 2 (of 3x3 kernels), on each axis taps 0 and 2 meet even inputs, which is F(m, 2), and
 // tap 1 meets odd ones, which are taken as they are: m + 1 and m elements, the last m of them with
@@ -14,8 +15,8 @@ namespace mini_infer {
 
 // A kernel with dilation d meets inputs of one class modulo d only, on each axis: outputs of a tile
 // are d apart. Tiles are numbered [image][slice of y][class of y][tiles_y][class of x][tiles_x]. e
-// is an element of a transformed tile, e < (m + r - 1)^2, with stride 2 (2 * m + 1)^2. f is one of
-// a transformed filter, f < (m + r - 1)^2.
+// is an element of a transformed tile, on each axis one of m + r - 1, with stride 2 of 2 * m + 1. f
+// is one of a transformed filter, on each axis one of m + r - 1.
 struct WinogradMap {
   int ih, iw, oh, ow, pad_top, pad_left;
   int dilation_h, dilation_w;
@@ -62,8 +63,11 @@ struct WinogradOutput {
 inline constexpr int kWinogradFilters = 32;  // output channels of a panel, at most
 inline constexpr int kWinogradTaps = 5;      // of one axis, at most
 struct WinogradFilters {
-  const double* transform;                                       // G, [rows][size]
-  int rows, size;                                                // m + r - 1, and r
+  struct Axis {
+    const double* transform;  // G, [rows][size]
+    int rows, size;           // m + r - 1, and r
+  };
+  Axis y, x;
   double taps[kWinogradTaps * kWinogradTaps][kWinogradFilters];  // of each output channel's filter
   float* packed;
   std::ptrdiff_t element;
@@ -74,6 +78,10 @@ namespace simd {
 MINI_SIMD_KERNEL(winograd_filters_f64, void(const WinogradFilters& filters))
 MINI_SIMD_KERNEL(winograd4_input_f32, void(const WinogradInput& in))
 MINI_SIMD_KERNEL(winograd4_output_f32, void(const WinogradOutput& out))
+MINI_SIMD_KERNEL(winograd4_row_input_f32, void(const WinogradInput& in))
+MINI_SIMD_KERNEL(winograd4_row_output_f32, void(const WinogradOutput& out))
+MINI_SIMD_KERNEL(winograd4_column_input_f32, void(const WinogradInput& in))
+MINI_SIMD_KERNEL(winograd4_column_output_f32, void(const WinogradOutput& out))
 MINI_SIMD_KERNEL(winograd2_input_f32, void(const WinogradInput& in))
 MINI_SIMD_KERNEL(winograd2_output_f32, void(const WinogradOutput& out))
 MINI_SIMD_KERNEL(winograd5_input_f32, void(const WinogradInput& in))

@@ -1,4 +1,4 @@
-// Winograd convolutions: 3x3 with stride 1 and 2, 5x5 with stride 1.
+// Winograd convolutions: 3x3 with stride 1 and 2, 5x5 with stride 1, and other kernels in parts.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -113,6 +113,88 @@ TEST(WinogradInParts, groups_dilations_batches_and_few_tiles) {
   check({kWinograd4, kWinograd2}, s);
   check({kWinograd4, kWinograd2}, square(16, 33, 17, 5, 1, 4, 2));
   check({kWinograd4, kWinograd2}, square(160, 200, 7, 5, 1, 2));
+}
+
+// A kernel with `taps` taps along one axis and one along the other, "same" padding.
+ConvShape one_axis(std::int64_t ic, std::int64_t oc, std::int64_t taps, std::int64_t dilation,
+                   bool column) {
+  ConvShape s = square(ic, oc, 1, 1, 1, 0);
+  const std::int64_t pad = taps / 2 * dilation;
+  (column ? s.kh : s.kw) = taps;
+  (column ? s.dilation_h : s.dilation_w) = dilation;
+  (column ? s.pad_top : s.pad_left) = (column ? s.pad_bottom : s.pad_right) = pad;
+  return s;
+}
+
+// One row or one column, as maps and as sequences.
+TEST(WinogradOneAxis, kernels_and_sizes) {
+  for (const bool column : {false, true}) {
+    for (const std::int64_t taps : {2, 3, 4, 7, 11}) {
+      for (const auto& [ih, iw] :
+           {std::array<std::int64_t, 2>{1, 12}, {12, 1}, {2, 19}, {19, 3}, {13, 17}}) {
+        ConvShape s = one_axis(18, 33, taps, 1, column);
+        s.ih = ih;
+        s.iw = iw;
+        check({kWinograd4}, s);
+        (column ? s.pad_top : s.pad_left) = 0;
+        set_output_extents(s);
+        if (s.oh > 0 && s.ow > 0) check({kWinograd4}, s);
+      }
+    }
+    ConvShape long_one = one_axis(40, 48, 3, 1, column);
+    (column ? long_one.ih : long_one.iw) = 1500;
+    check({kWinograd4}, long_one);
+  }
+}
+
+TEST(WinogradOneAxis, channels_dilations_batches_groups_and_depth) {
+  for (const bool column : {false, true}) {
+    for (const std::int64_t channels : kChannels) {
+      ConvShape s = one_axis(channels, 2 * channels, 3, 1, column);
+      s.ih = s.iw = 9;
+      check({kWinograd4}, s);
+    }
+    for (const std::int64_t dilation : {2, 3, 5}) {
+      ConvShape s = one_axis(17, 20, 7, dilation, column);
+      s.ih = 11;
+      s.iw = 14;
+      s.n = 2;
+      check({kWinograd4}, s);
+    }
+    ConvShape s = one_axis(96, 96, 5, 1, column);
+    s.ih = s.iw = 10;
+    s.groups = 3;
+    check({kWinograd4}, s);
+    s.groups = 1;
+    s.depth = {.in = 4, .out = 4, .kernel = 3, .pad_front = 1};
+    check({kWinograd4}, s);
+  }
+}
+
+TEST(WinogradOneAxis, epilogues) {
+  for (const bool column : {false, true}) {
+    ConvShape s = one_axis(19, 41, 3, 1, column);
+    s.ih = s.iw = 10;
+    for (const ProblemOptions& options : epilogues()) check({kWinograd4}, s, options);
+  }
+}
+
+TEST(WinogradOneAxis, error_is_bounded) {
+  for (const Isa isa : supported_isas()) {
+    for (const auto& [channels, taps] :
+         {std::array<std::int64_t, 2>{64, 3}, {512, 3}, {256, 7}, {512, 11}, {1024, 11}}) {
+      for (const bool column : {false, true}) {
+        ConvShape s = one_axis(channels, 24, taps, 1, column);
+        s.ih = s.iw = 12;
+        ASSERT_EQ(winograd4_conv_declines(s, isa), nullptr);
+        EXPECT_LT(relative_error(kWinograd4, s, isa), 2e-5)
+            << isa_name(isa) << " " << channels << " " << taps;
+      }
+    }
+    EXPECT_NE(winograd4_conv_declines(one_axis(2048, 24, 7, 1, false), isa), nullptr);
+    EXPECT_NE(winograd4_conv_declines(one_axis(32, 24, 1, 1, false), isa), nullptr);
+    EXPECT_NE(winograd2_conv_declines(one_axis(32, 24, 3, 1, true), isa), nullptr);
+  }
 }
 
 // Of a third axis each tap is a part.

@@ -80,11 +80,12 @@ double winograd_conv_cost(const ConvShape& s, int tile, int taps, Isa isa) {
     double input, output;
   };
   static constexpr Transforms kWork[2][2] = {{{150, 120}, {250, 200}}, {{400, 350}, {800, 700}}};
-  static constexpr Transforms kWork5{400, 200}, kWorkOneAxis{30, 30};
+  static constexpr Transforms kWork5{400, 200}, kWorkOneAxis[2] = {{30, 30}, {30, 25}};
+  const std::int64_t stride = winograd_stride(s);
   const bool one_axis = s.kh == 1 || s.kw == 1;
-  const Transforms& work = one_axis    ? kWorkOneAxis
+  const Transforms& work = one_axis    ? kWorkOneAxis[stride == 2]
                            : taps == 5 ? kWork5
-                                       : kWork[tile == 4][s.stride_h == 2];
+                                       : kWork[tile == 4][stride == 2];
   const int lanes = isa_lanes(isa);
   struct Axis {
     std::int64_t tiles, parts;
@@ -93,7 +94,7 @@ double winograd_conv_cost(const ConvShape& s, int tile, int taps, Isa isa) {
   const auto axis = [&](std::int64_t kernel, std::int64_t out, std::int64_t dilation) {
     if (kernel == 1) return Axis{out, 1, 1, 1};
     return Axis{dilation * winograd_tiles(out, dilation, tile), ceil_div(kernel, taps),
-                static_cast<double>(winograd_elements(tile, taps, s.stride_h)),
+                static_cast<double>(winograd_elements(tile, taps, stride)),
                 static_cast<double>(tile + taps - 1)};
   };
   const Axis y = axis(s.kh, s.oh, s.dilation_h), x = axis(s.kw, s.ow, s.dilation_w);

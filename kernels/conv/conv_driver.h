@@ -32,6 +32,11 @@ constexpr std::int64_t winograd_elements(std::int64_t tile, std::int64_t taps,
   return tile * stride + taps - stride;
 }
 
+// The stride along the axes that the kernel has several taps on.
+constexpr std::int64_t winograd_stride(const ConvShape& s) {
+  return s.kw > 1 ? s.stride_w : s.stride_h;
+}
+
 // Groups of pixels of an image within which Strassen's algorithm pairs them. Two for larger maps:
 // of two threads, each then reads and writes its half of the map, as in other layers.
 constexpr std::int64_t strassen_groups(std::int64_t pixels) { return pixels < 112 ? 1 : 2; }

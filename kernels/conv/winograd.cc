@@ -86,7 +86,8 @@ std::span<const float> points_of(int tile, int taps, std::int64_t stride) {
 
 Variant variant_of(const ConvShape& s, int tile, int taps, Isa isa) {
   Variant v{};
-  const Axis axis{tile, taps, s.stride_h, points_of(tile, taps, s.stride_h)};
+  const std::int64_t stride = winograd_stride(s);
+  const Axis axis{tile, taps, stride, points_of(tile, taps, stride)};
   v.name = taps == 5 ? "conv/winograd2x5" : tile == 4 ? "conv/winograd4x3" : "conv/winograd2x3";
   if (s.kh > 1) v.y = axis;
   if (s.kw > 1) v.x = axis;
@@ -96,18 +97,22 @@ Variant variant_of(const ConvShape& s, int tile, int taps, Isa isa) {
   };
   if (taps == 5) {
     take(simd::winograd5_input_f32, simd::winograd5_output_f32);
-  } else if (s.kh == 1) {
-    take(simd::winograd4_row_input_f32, simd::winograd4_row_output_f32);
-  } else if (s.kw == 1) {
-    take(simd::winograd4_column_input_f32, simd::winograd4_column_output_f32);
-  } else if (s.stride_h == 2 && tile == 4) {
-    take(simd::strided4_input_f32, simd::strided4_output_f32);
-  } else if (s.stride_h == 2) {
-    take(simd::strided2_input_f32, simd::strided2_output_f32);
-  } else if (tile == 4) {
-    take(simd::winograd4_input_f32, simd::winograd4_output_f32);
-  } else {
+  } else if (tile == 2 && stride == 1) {
     take(simd::winograd2_input_f32, simd::winograd2_output_f32);
+  } else if (tile == 2) {
+    take(simd::strided2_input_f32, simd::strided2_output_f32);
+  } else if (s.kh > 1 && s.kw > 1 && stride == 1) {
+    take(simd::winograd4_input_f32, simd::winograd4_output_f32);
+  } else if (s.kh > 1 && s.kw > 1) {
+    take(simd::strided4_input_f32, simd::strided4_output_f32);
+  } else if (s.kw > 1 && stride == 1) {
+    take(simd::winograd4_row_input_f32, simd::winograd4_row_output_f32);
+  } else if (s.kw > 1) {
+    take(simd::strided4_row_input_f32, simd::strided4_row_output_f32);
+  } else if (stride == 1) {
+    take(simd::winograd4_column_input_f32, simd::winograd4_column_output_f32);
+  } else {
+    take(simd::strided4_column_input_f32, simd::strided4_column_output_f32);
   }
   return v;
 }
@@ -469,11 +474,16 @@ namespace {
 
 // What F(4,3) and F(2,3) decline alike.
 const char* winograd3_declines(const ConvShape& s, Isa isa) {
-  if (s.stride_h != s.stride_w || s.stride_h > 2) return "the stride is not 1 or 2";
-  if (s.stride_h == 2 && (s.dilation_h != 1 || s.dilation_w != 1)) return "stride 2 and dilation";
-  if (s.kh != 3 || s.kw != 3) {
-    if (s.stride_h == 2) return "stride 2 and not 3x3";
-    if (s.border != Border::kZero) return "a mirrored border and not 3x3";
+  const std::int64_t stride = winograd_stride(s);
+  if (s.stride_h != (s.kh > 1 ? stride : 1) || s.stride_w != (s.kw > 1 ? stride : 1)) {
+    return "strides of the axes differ";
+  }
+  if (stride > 2) return "the stride is not 1 or 2";
+  if (stride == 2 && (s.dilation_h != 1 || s.dilation_w != 1)) return "stride 2 and dilation";
+  const auto extent_differs = [](std::int64_t kernel) { return kernel != 1 && kernel != 3; };
+  if (stride == 2 && (extent_differs(s.kh) || extent_differs(s.kw))) return "stride 2 and not 3x3";
+  if (s.border != Border::kZero && (s.kh != 3 || s.kw != 3)) {
+    return "a mirrored border and not 3x3";
   }
   if (merged_groups(s, isa) > 1) return expanded_conv_declines(s, isa);
   return nullptr;
@@ -489,7 +499,8 @@ const char* winograd2_conv_declines(const ConvShape& s, Isa isa) {
 const char* winograd4_conv_declines(const ConvShape& s, Isa isa) {
   if (s.kh == 1 && s.kw == 1) return "the kernel has one tap";
   const bool one_axis = s.kh == 1 || s.kw == 1;
-  if (part_channels(s, isa) > (one_axis ? kMostRowChannels4 : kMostPartChannels4)) return "errors of so many parts add up";
+  if (part_channels(s, isa) > (one_axis ? kMostRowChannels4 : kMostPartChannels4))
+    return "errors of so many parts add up";
   return winograd3_declines(s, isa);
 }
 const char* winograd5_conv_declines(const ConvShape& s, Isa isa) {

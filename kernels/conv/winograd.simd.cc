@@ -455,6 +455,8 @@ MINI_WINOGRAD(winograd4_column, F4x3, F1x1)
 MINI_WINOGRAD(winograd2, F2x3, F2x3)
 MINI_WINOGRAD(winograd5, F2x5, F2x5)
 MINI_WINOGRAD(strided4, F4x3Strided, F4x3Strided)
+MINI_WINOGRAD(strided4_row, F1x1, F4x3Strided)
+MINI_WINOGRAD(strided4_column, F4x3Strided, F1x1)
 MINI_WINOGRAD(strided2, F2x3Strided, F2x3Strided)
 #undef MINI_WINOGRAD
 

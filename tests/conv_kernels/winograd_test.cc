@@ -147,6 +147,24 @@ TEST(WinogradOneAxis, kernels_and_sizes) {
   }
 }
 
+TEST(WinogradOneAxis, stride_2) {
+  for (const bool column : {false, true}) {
+    for (std::int64_t size = 2; size <= 19; ++size) {
+      ConvShape s = one_axis(18, 33, 3, 1, column);
+      s.ih = column ? size : 3;
+      s.iw = column ? 3 : size;
+      (column ? s.stride_h : s.stride_w) = 2;
+      check({kWinograd4}, s);
+      (column ? s.pad_top : s.pad_left) = 0;
+      check({kWinograd4}, s);
+    }
+    ConvShape s = one_axis(200, 70, 3, 1, column);
+    (column ? s.ih : s.iw) = 300;
+    (column ? s.stride_h : s.stride_w) = 2;
+    check({kWinograd4}, s);
+  }
+}
+
 TEST(WinogradOneAxis, channels_dilations_batches_groups_and_depth) {
   for (const bool column : {false, true}) {
     for (const std::int64_t channels : kChannels) {
@@ -194,6 +212,15 @@ TEST(WinogradOneAxis, error_is_bounded) {
     EXPECT_NE(winograd4_conv_declines(one_axis(2048, 24, 7, 1, false), isa), nullptr);
     EXPECT_NE(winograd4_conv_declines(one_axis(32, 24, 1, 1, false), isa), nullptr);
     EXPECT_NE(winograd2_conv_declines(one_axis(32, 24, 3, 1, true), isa), nullptr);
+    ConvShape strided = one_axis(32, 24, 3, 1, true);
+    strided.stride_w = 2;
+    EXPECT_NE(winograd4_conv_declines(strided, isa), nullptr);
+    strided.stride_h = 2;
+    EXPECT_NE(winograd4_conv_declines(strided, isa), nullptr);
+    strided.stride_w = 1;
+    EXPECT_EQ(winograd4_conv_declines(strided, isa), nullptr);
+    strided.kh = 5;
+    EXPECT_NE(winograd4_conv_declines(strided, isa), nullptr);
   }
 }
 

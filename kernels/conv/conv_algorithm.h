@@ -90,9 +90,10 @@ std::unique_ptr<ConvAlgorithm> make_depthwise_conv(const ConvShape& shape, Isa i
 
 // Winograd F(4x4, 3x3) and F(2x2, 3x3) of NCHWc: 4 and 2.25 times fewer multiplications than a
 // direct 3x3 convolution with stride 1, 1.78 and 1.44 times fewer than one with stride 2, and about
-// 2 times its rounding error, or none more. With stride 1 any dilation, and other kernels of more
-// than one row and column in parts of 3x3. Any padding; one group, or groups that are whole channel
-// blocks or narrow. Takes depth (NCDHWc), with any stride, dilation and padding there.
+// 2 times its rounding error, or none more. F(4,3) along one axis for kernels of one row or column:
+// 2 times (1.33 with stride 2) fewer. With stride 1 any dilation, and other kernels in parts of 3x3,
+// 1x3 or 3x1. Any padding; one group, or groups that are whole channel blocks or narrow. Takes depth
+// (NCDHWc), with any stride, dilation and padding there.
 const char* winograd4_conv_declines(const ConvShape& shape, Isa isa);
 const char* winograd2_conv_declines(const ConvShape& shape, Isa isa);
 std::unique_ptr<ConvAlgorithm> make_winograd4_conv(const ConvShape& shape, Isa isa);

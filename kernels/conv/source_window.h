@@ -53,7 +53,7 @@ class SourceWindow {
   int lanes_;
   std::int64_t modulus_;  // phase = column % modulus
   std::int64_t phases_, pitch_, rows_;
-  std::ptrdiff_t row_;                     // floats of a row of all phases
+  std::ptrdiff_t row_;  // floats of a row of all phases
   // Where single floats are sorted: columns of a phase that are in the image in every phase.
   std::int64_t whole_first_ = 0, whole_last_ = 0;
   std::vector<unsigned char> phase_used_;  // by some kernel column

@@ -205,14 +205,13 @@ TEST(Stem, sizes) {
 // Columns are sorted where the stride is above 2.
 TEST(Stem, wide_strides) {
   for (const std::int64_t width : {1, 5, 16, 31, 47, 66}) {
-    for (const auto& [kernel, stride, pad, dilation] :
-         {std::array<std::int64_t, 4>{3, 3, 1, 1},
-          {3, 5, 0, 1},
-          {4, 4, 3, 1},
-          {7, 4, 3, 1},
-          {3, 4, 9, 2},
-          {16, 16, 8, 1},
-          {5, 16, 2, 1}}) {
+    for (const auto& [kernel, stride, pad, dilation] : {std::array<std::int64_t, 4>{3, 3, 1, 1},
+                                                        {3, 5, 0, 1},
+                                                        {4, 4, 3, 1},
+                                                        {7, 4, 3, 1},
+                                                        {3, 4, 9, 2},
+                                                        {16, 16, 8, 1},
+                                                        {5, 16, 2, 1}}) {
       ConvShape s = square(3, 20, 33, kernel, stride, pad, dilation);
       s.iw = width;
       if (width + 2 * pad < (kernel - 1) * dilation + 1) continue;  // no output

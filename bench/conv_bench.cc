@@ -37,9 +37,13 @@ constexpr Algorithm kStrassen{"strassen", strassen_conv_declines, make_strassen_
 constexpr Algorithm kTransposed{"transposed", transposed_conv_declines, make_transposed_conv,
                                 false};
 
+// The axes along which a kernel has its taps.
+enum class Extent { kArea, kRow, kColumn };
+
 struct Layer {
   std::int64_t ic, oc, size, kernel, stride;
   std::vector<Algorithm> algorithms;
+  Extent extent = Extent::kArea;
 };
 
 std::vector<Layer> layers() {
@@ -47,6 +51,7 @@ std::vector<Layer> layers() {
       {3, 64, 224, 7, 2, {kStem}},  // resnet50
       {3, 32, 224, 3, 2, {kStem}},  // mobilenet
       {3, 64, 224, 3, 1, {kStem}},  // vgg16
+      {3, 96, 224, 4, 4, {kStem}},  // patches
   };
   const std::int64_t pointwise[][4] = {
       {64, 64, 56, 1},    {64, 256, 56, 1},  {256, 64, 56, 1},  {256, 128, 56, 1},
@@ -80,6 +85,16 @@ std::vector<Layer> layers() {
                                      {32, 32, 7},
                                      {256, 256, 7}}) {
     all.push_back({ic, oc, size, 5, 1, {kDirect, kWinograd5}});
+  }
+  for (const Extent extent : {Extent::kRow, Extent::kColumn}) {
+    for (const auto& [ic, oc, size, kernel, stride] :
+         {std::array<std::int64_t, 5>{64, 64, 56, 3, 1},
+          {192, 192, 17, 7, 1},
+          {64, 64, 28, 11, 1},
+          {32, 32, 56, 3, 1},
+          {64, 64, 56, 3, 2}}) {
+      all.push_back({ic, oc, size, kernel, stride, {kDirect, kWinograd4}, extent});
+    }
   }
   const std::int64_t depthwise[][4] = {{32, 112, 3, 1}, {96, 112, 3, 2}, {144, 56, 3, 1},
                                        {144, 56, 3, 2}, {192, 28, 3, 1}, {384, 14, 3, 1},
@@ -190,6 +205,8 @@ ConvShape shape_of(const Layer& layer, const Algorithm& algorithm) {
               .pad_left = pad,
               .pad_bottom = pad,
               .pad_right = pad};
+  if (layer.extent == Extent::kRow) s.kh = s.stride_h = 1, s.pad_top = s.pad_bottom = 0;
+  if (layer.extent == Extent::kColumn) s.kw = s.stride_w = 1, s.pad_left = s.pad_right = 0;
   if (algorithm.make == make_depthwise_conv) s.groups = layer.ic;
   set_output_extents(s);
   if (transposed) s.oh = s.ow = layer.size * layer.stride;
@@ -201,10 +218,10 @@ void register_all(Isa isa) {
     for (const Algorithm& algorithm : layer.algorithms) {
       const ConvShape s = shape_of(layer, algorithm);
       if (algorithm.declines(s, isa) != nullptr) continue;
-      const std::string k = std::to_string(layer.kernel);
-      const std::string name = std::string(algorithm.name) + "/" + k + "x" + k + "s" +
-                               std::to_string(layer.stride) + "/" + std::to_string(layer.ic) + "-" +
-                               std::to_string(layer.oc) + "@" + std::to_string(layer.size);
+      const std::string name = std::string(algorithm.name) + "/" + std::to_string(s.kh) + "x" +
+                               std::to_string(s.kw) + "s" + std::to_string(layer.stride) + "/" +
+                               std::to_string(layer.ic) + "-" + std::to_string(layer.oc) + "@" +
+                               std::to_string(layer.size);
       add_benchmark(isa, name,
                     [=](benchmark::State& state) { run_layer(state, algorithm, s, isa); });
     }

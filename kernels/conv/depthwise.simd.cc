@@ -49,6 +49,8 @@ struct Columns {
 #pragma GCC unroll 8
       for (int kx = 0; kx < kWidth; ++kx) w[j][kx] = load(weights + (kx - j * kWidth) * kLanes);
     }
+    // With stride 2 the odd columns, which meet every other tap, and then the even ones: a sum is
+    // not added to twice in a row, which waits for the latency of multiply-adds (5x5: 12 % faster).
 #pragma GCC unroll 2
     for (int phase = kStride - 1; phase >= 0; --phase) {
 #pragma GCC unroll 32

@@ -468,10 +468,6 @@ class WinogradConv final : public ConvAlgorithm {
   std::int64_t blocks_ = 1, group_ = 1;
 };
 
-}  // namespace
-
-namespace {
-
 // What F(4,3) and F(2,3) decline alike.
 const char* winograd3_declines(const ConvShape& s, Isa isa) {
   const std::int64_t stride = winograd_stride(s);

@@ -415,10 +415,6 @@ void transform_output(const WinogradOutput& out) {
   }
 }
 
-}  // namespace
-
-namespace {
-
 // sums[o] = sum over i of g[i] * x[i * step][o], for `size` of them.
 MINI_INLINE void combine(const double* g, int size, const double (*x)[kWinogradFilters], int step,
                          double (&sums)[kWinogradFilters]) {

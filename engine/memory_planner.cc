@@ -119,7 +119,7 @@ class MemoryPlanner {
       const ValueId in = now.inputs[static_cast<std::size_t>(alias.input)], out = now.outputs[o];
       if (in == kNoValue || storage_of(in) < 0) continue;
       const bool fits = alias.kind == Alias::Kind::kInPlace
-                            ? bytes(in) == bytes(out) && may_overwrite(now, in, step)
+                            ? bytes(in) == bytes(out) && may_overwrite(now, alias, step)
                             : alias.offset + bytes(out) <= bytes(in);
       if (!fits) continue;
       const int index = output_index(out);
@@ -135,19 +135,30 @@ class MemoryPlanner {
     return false;
   }
 
-  // Whether nobody needs the storage of `in` after this step, and this step does not read it
-  // through another value.
-  bool may_overwrite(const Step& now, ValueId in, int step) {
+  // Whether nobody needs the storage of the alias' input after this step, and this step does not
+  // read it through another input either, but for the same value where the kernel may overwrite
+  // that input as well: Add(x, x), not Conv(x) + x.
+  bool may_overwrite(const Step& now, const Alias& alias, int step) {
+    const ValueId in = now.inputs[static_cast<std::size_t>(alias.input)];
     const Storage& shared = storage(in);
     if (shared.kind != Kind::kArena && shared.kind != Kind::kOutput) return false;
     if (shared.last > step) return false;
-    for (const ValueId other : now.inputs) {
-      if (other != kNoValue && other != in && storage_of(other) == storage_of(in)) return false;
+    for (std::size_t i = 0; i < now.inputs.size(); ++i) {
+      const ValueId other = now.inputs[i];
+      if (other == kNoValue || storage_of(other) != storage_of(in)) continue;
+      if (other != in || !in_place(now, i, alias.output)) return false;
     }
     for (const ValueId other : now.outputs) {
       if (other != kNoValue && storage_of(other) == storage_of(in)) return false;
     }
     return true;
+  }
+
+  static bool in_place(const Step& now, std::size_t input, int output) {
+    return std::ranges::any_of(now.kernel.aliases, [&](const Alias& alias) {
+      return alias.kind == Alias::Kind::kInPlace && alias.output == output &&
+             static_cast<std::size_t>(alias.input) == input;
+    });
   }
 
   // Concat: the storages of inputs become parts of the output's.

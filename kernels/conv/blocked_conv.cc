@@ -115,6 +115,9 @@ PreparedKernel blocked_conv(const PrepareContext& c, const ConvTask& task,
     kernel.scratch_bytes += packed_bytes;
   }
   kernel.flop = 2 * task.geometry.macs();
+  if (task.end.residual >= 0) {
+    kernel.aliases.push_back({.kind = Alias::Kind::kInPlace, .input = task.end.residual});
+  }
   kernel.run = [conv = std::move(conv)](const KernelContext& k) { return conv.run(k); };
   return kernel;
 }

@@ -92,6 +92,23 @@ TEST_F(PlanMemory, a_value_needed_later_is_not_overwritten) {
   EXPECT_NE(plan_.slots[1].offset, plan_.slots[2].offset);
 }
 
+// Conv(x) + x
+TEST_F(PlanMemory, what_is_read_as_another_input_too_is_not_overwritten) {
+  plan_.steps[1].inputs = {1, 1};
+  alias(1, Alias::Kind::kInPlace);
+  plan_memory(plan_, bytes_, 1);
+  EXPECT_NE(plan_.slots[1].offset, plan_.slots[2].offset);
+}
+
+// Add(x, x)
+TEST_F(PlanMemory, an_input_read_twice_is_overwritten_where_both_may_be) {
+  plan_.steps[1].inputs = {1, 1};
+  alias(1, Alias::Kind::kInPlace);
+  plan_.steps[1].kernel.aliases.push_back({.kind = Alias::Kind::kInPlace, .input = 1});
+  plan_memory(plan_, bytes_, 1);
+  EXPECT_EQ(plan_.slots[1].offset, plan_.slots[2].offset);
+}
+
 TEST_F(PlanMemory, a_view_lies_inside_its_input_and_keeps_it_alive) {
   bytes_[2] = 512;
   alias(1, Alias::Kind::kOutputInInput, 256);

@@ -275,6 +275,52 @@ TEST(Session, runs_large_images_of_a_batch_one_after_the_other) {
   }
 }
 
+// Shortcuts: of a convolution around itself, of one whose result is needed later, and of one that
+// ends there and may be overwritten.
+pb::ModelProto shortcuts(int kernel) {
+  pb::ModelProto model = make_model();
+  set_type(model.mutable_graph()->mutable_input(0), "x", kFloat, {1, 96, 29, 31});
+  std::vector<float> weights(static_cast<std::size_t>(96 * 96 * kernel * kernel));
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    weights[i] = std::sin(static_cast<float>(i)) * 0.05f;
+  *model.mutable_graph()->add_initializer() = float_tensor("w", {96, 96, kernel, kernel}, weights);
+  const auto add = [&](const std::string& type, const std::vector<std::string>& inputs,
+                       const std::string& output) {
+    pb::NodeProto node = make_node(type, inputs, {output}, output);
+    if (type == "Conv") {
+      add_attribute(node, "auto_pad", pb::AttributeProto::STRING)->set_s("SAME_UPPER");
+    }
+    *model.mutable_graph()->add_node() = node;
+  };
+  std::string from = "x";
+  for (const std::string block : {"1", "2", "3", "4"}) {
+    add("Relu", {from}, "r" + block);
+    add("Conv", {"r" + block, "w"}, "c" + block);
+    add("Add", {"c" + block, block == "2" || block == "4" ? from : "r" + block}, "s" + block);
+    from = "s" + block;
+  }
+  add("Add", {"s4", "s2"}, "y");
+  return model;
+}
+
+TEST(Session, adds_shortcuts_where_they_lie) {
+  Tensor x(DType::kFloat32, {1, 96, 29, 31});
+  for (std::int64_t i = 0; i < x.elements(); ++i)
+    x.mutable_data<float>()[i] = std::sin(0.37f * static_cast<float>(i));
+  for (const int kernel : {1, 3}) {
+    auto fused = load(shortcuts(kernel));
+    auto plain = load(shortcuts(kernel), {.disabled_passes = {"fuse_conv_residual_add"}});
+    ASSERT_TRUE(fused.ok() && plain.ok());
+    const Shape shapes[] = {x.shape()};
+    EXPECT_LT(fused->plan(shapes)->steps.size(), plain->plan(shapes)->steps.size());
+    auto got = fused->run({{"x", x}}), expected = plain->run({{"x", x}});
+    ASSERT_TRUE(got.ok() && expected.ok());
+    EXPECT_THAT((*got)["y"].values<float>(),
+                testing::Pointwise(testing::FloatNear(1e-4f), (*expected)["y"].values<float>()))
+        << "kernel " << kernel;
+  }
+}
+
 // A batch that the model itself states is no disagreement with the image that is planned.
 TEST(Session, says_nothing_of_a_stated_batch) {
   pb::ModelProto model = wide_maps();

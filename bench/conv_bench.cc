@@ -25,11 +25,15 @@ struct Algorithm {
   const char* (*declines)(const ConvShape&, Isa);
   std::unique_ptr<ConvAlgorithm> (*make)(const ConvShape&, Isa);
   bool plain_input;
+  bool depthwise = false;
 };
 
 constexpr Algorithm kDirect{"direct", direct_conv_declines, make_direct_conv, false};
 constexpr Algorithm kStem{"stem", stem_conv_declines, make_stem_conv, true};
-constexpr Algorithm kDepthwise{"depthwise", depthwise_conv_declines, make_depthwise_conv, false};
+constexpr Algorithm kDepthwise{"depthwise", depthwise_conv_declines, make_depthwise_conv, false,
+                               true};
+constexpr Algorithm kDepthwiseWinograd{"depthwise_winograd", depthwise_winograd_conv_declines,
+                                       make_depthwise_winograd_conv, false, true};
 constexpr Algorithm kWinograd4{"winograd4", winograd4_conv_declines, make_winograd4_conv, false};
 constexpr Algorithm kWinograd2{"winograd2", winograd2_conv_declines, make_winograd2_conv, false};
 constexpr Algorithm kWinograd5{"winograd5", winograd5_conv_declines, make_winograd5_conv, false};
@@ -101,7 +105,7 @@ std::vector<Layer> layers() {
                                        {576, 14, 3, 2}, {960, 7, 3, 1},  {240, 28, 5, 2},
                                        {672, 14, 5, 1}, {96, 56, 7, 1}};
   for (const auto& [channels, size, kernel, stride] : depthwise)
-    all.push_back({channels, channels, size, kernel, stride, {kDepthwise}});
+    all.push_back({channels, channels, size, kernel, stride, {kDepthwise, kDepthwiseWinograd}});
   // A head with one output, and what doubles a map in networks that segment and generate.
   all.push_back({64, 1, 56, 3, 1, {kDirect}});
   all.push_back({256, 128, 28, 2, 2, {kTransposed}});
@@ -207,7 +211,7 @@ ConvShape shape_of(const Layer& layer, const Algorithm& algorithm) {
               .pad_right = pad};
   if (layer.extent == Extent::kRow) s.kh = s.stride_h = 1, s.pad_top = s.pad_bottom = 0;
   if (layer.extent == Extent::kColumn) s.kw = s.stride_w = 1, s.pad_left = s.pad_right = 0;
-  if (algorithm.make == make_depthwise_conv) s.groups = layer.ic;
+  if (algorithm.depthwise) s.groups = layer.ic;
   set_output_extents(s);
   if (transposed) s.oh = s.ow = layer.size * layer.stride;
   return s;

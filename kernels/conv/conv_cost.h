@@ -11,6 +11,7 @@ namespace mini_infer {
 // Time on one thread, counted in multiply-adds of full register tiles: comparable between
 // algorithms, on one instruction set.
 double depthwise_conv_cost(const ConvShape& shape, Isa isa);
+double depthwise_winograd_conv_cost(const ConvShape& shape, Isa isa);
 double direct_conv_cost(const ConvShape& shape, Isa isa);
 double strassen_conv_cost(const ConvShape& shape, Isa isa);
 // F(tile x tile, taps x taps): F(4,3), F(2,3) or F(2,5).

@@ -16,7 +16,7 @@
 #include "kernels/conv/conv_algorithm.h"
 #include "kernels/conv/conv_driver.h"
 #include "kernels/conv/conv_task.h"
-#include "kernels/conv/depthwise.simd.h"
+#include "kernels/conv/depthwise.h"
 #include "kernels/conv/direct.simd.h"
 #include "kernels/thread_scratch.h"
 
@@ -41,7 +41,7 @@ struct PointwiseDepthwise {
   ConvEnd pointwise_end, depthwise_end;
   std::shared_ptr<const PackedBuffer> pointwise_weights, depthwise_weights;
   simd::direct_conv_f32_fn* pointwise_kernel = nullptr;
-  simd::depthwise_conv_f32_fn* depthwise_kernel = nullptr;
+  DepthwiseMethod depthwise_method{};
 
   std::int64_t lanes() const { return isa_lanes(isa); }
   std::int64_t blocks() const { return ceil_div(depthwise.oc, lanes()); }
@@ -112,27 +112,18 @@ void PointwiseDepthwise::run_panel(const KernelContext& k, const ConvArgs& first
   b.epilogue = make_epilogue(first, oc);
   if (count > 0) pointwise_kernel(b);
 
-  DepthwiseRows r{};
+  DepthwiseRows r = depthwise_rows(d);
   r.rows = static_cast<int>(rows.count());
   r.ih = static_cast<int>(count);
-  r.iw = static_cast<int>(d.iw);
-  r.ow = static_cast<int>(d.ow);
-  r.kh = static_cast<int>(d.kh);
-  r.kw = static_cast<int>(d.kw);
-  r.stride_h = static_cast<int>(d.stride_h);
-  r.stride_w = static_cast<int>(d.stride_w);
-  r.dilation_h = static_cast<int>(d.dilation_h);
-  r.dilation_w = static_cast<int>(d.dilation_w);
   r.pad_top = static_cast<int>(top - wanted);
-  r.pad_left = static_cast<int>(d.pad_left);
   r.epilogue = make_epilogue(second, 0);
   for (std::int64_t j = block; j < std::min(block + kPanelBlocks, blocks()); ++j) {
     r.input = map + (j - block) * plane;
-    r.weights = depthwise_weights->data<float>() + j * d.kh * d.kw * lanes();
+    r.weights = depthwise_weights->data<float>() + j * depthwise_method.filter;
     r.first_channel = static_cast<int>(j * lanes());
     r.channels = static_cast<int>(std::min(lanes(), d.oc - j * lanes()));
     r.output = k.output<float>(0) + ((image * blocks() + j) * d.oh + rows.first) * d.ow * lanes();
-    depthwise_kernel(r);
+    depthwise_method.kernel(r);
   }
 }
 
@@ -201,9 +192,13 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
   MINI_TRY_ASSIGN(conv.depthwise_end, read_conv_end(c, g));
   conv.pointwise_weights =
       packed_weights(c, kPointwiseW, *make_direct_conv(conv.pointwise, c.isa()));
-  conv.depthwise_weights = packed_weights(c, kW, *make_depthwise_conv(conv.depthwise, c.isa()));
+  // What is in the caches is a panel.
+  ConvShape panel = conv.depthwise;
+  panel.ic = panel.oc = panel.groups = kPanelBlocks * conv.lanes();
+  conv.depthwise_method = depthwise_method(panel, c.isa());
+  conv.depthwise_weights = packed_weights(
+      c, kW, *make_depthwise_with(conv.depthwise_method, conv.depthwise, c.isa()));
   conv.pointwise_kernel = simd::direct_conv_f32.get(c.isa());
-  conv.depthwise_kernel = simd::depthwise_conv_f32.get(c.isa());
   PreparedKernel kernel{.name = c.with_isa("conv/pointwise_depthwise")};
   const std::int64_t runs = conv.split(c.threads()).blocks / flat->n;
   const std::int64_t floats =

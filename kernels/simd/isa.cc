@@ -63,6 +63,22 @@ Isa best_isa() noexcept {
 
 int isa_lanes(Isa isa) noexcept { return simd::float_lanes.get(isa)(); }
 
+bool isa_has_multiply_add([[maybe_unused]] Isa isa) noexcept {
+#if defined(__x86_64__)
+  return isa != Isa::sse42;
+#else
+  return true;
+#endif
+}
+
+bool isa_adds_apart(Isa isa) noexcept {
+#if defined(__x86_64__)
+  return isa_has_multiply_add(isa) && __builtin_cpu_is("amd");
+#else
+  return false;
+#endif
+}
+
 int isa_unit_lanes(Isa isa) noexcept {
   const int lanes = isa_lanes(isa);
 #if defined(__x86_64__)

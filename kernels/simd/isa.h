@@ -24,5 +24,10 @@ int isa_lanes(Isa isa) noexcept;
 // Floats that one multiply-add unit of this CPU takes at once: isa_lanes(), or half of them where
 // an instruction takes its unit twice, as 512 bits do on AMD's Zen 4.
 int isa_unit_lanes(Isa isa) noexcept;
+// Whether a multiply-add is one instruction.
+bool isa_has_multiply_add(Isa isa) noexcept;
+// Whether this CPU adds in units of their own, beside those of multiply-adds, which then lose no
+// time to additions: AMD's Zen.
+bool isa_adds_apart(Isa isa) noexcept;
 
 }  // namespace mini_infer

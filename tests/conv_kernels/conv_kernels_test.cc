@@ -2,6 +2,8 @@
 // reference; 2 and 3 threads must give the same bits as 1.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tests/conv_kernels/conv_checks.h"
 
 namespace mini_infer::conv_test {
@@ -10,6 +12,13 @@ namespace {
 constexpr Algorithm kStem{"stem", stem_conv_declines, make_stem_conv, InputLayout::kPlain, 1e-6};
 constexpr Algorithm kDepthwise{"depthwise", depthwise_conv_declines, make_depthwise_conv,
                                InputLayout::kBlocked, 1e-6};
+constexpr Algorithm kDepthwiseWinograd{"depthwise winograd",
+                                       depthwise_winograd_conv_declines,
+                                       make_depthwise_winograd_conv,
+                                       InputLayout::kBlocked,
+                                       1e-6,
+                                       true};
+const std::vector<Algorithm> kDepthwises = {kDepthwise, kDepthwiseWinograd};
 
 constexpr Algorithm kTransposed{"transposed", transposed_conv_declines, make_transposed_conv,
                                 InputLayout::kBlocked, 1e-6};
@@ -249,16 +258,15 @@ ConvShape depthwise(std::int64_t channels, std::int64_t size, std::int64_t kerne
 }
 
 TEST(Depthwise, channels) {
-  for (const std::int64_t channels : kChannels)
-    check({kDepthwise}, depthwise(channels, 9, 3, 1, 1));
+  for (const std::int64_t channels : kChannels) check(kDepthwises, depthwise(channels, 9, 3, 1, 1));
 }
 
 TEST(Depthwise, kernels_strides_padding_dilations) {
   for (const std::int64_t kernel : {2, 3, 4, 5, 7, 9}) {
     for (const std::int64_t stride : {1, 2, 3}) {
       for (const std::int64_t pad : {std::int64_t{0}, kernel / 2, kernel - 1, kernel + 2}) {
-        check({kDepthwise}, depthwise(20, 17, kernel, stride, pad));
-        check({kDepthwise}, depthwise(5, 19, kernel, stride, pad, 2));
+        check(kDepthwises, depthwise(20, 17, kernel, stride, pad));
+        check(kDepthwises, depthwise(5, 19, kernel, stride, pad, 2));
       }
     }
   }
@@ -270,37 +278,65 @@ TEST(Depthwise, widths) {
       for (std::int64_t width = 1; width <= 40; ++width) {
         ConvShape s = depthwise(18, 6, kernel, stride, kernel / 2);
         s.iw = width;
-        check({kDepthwise}, s);
+        check(kDepthwises, s);
       }
     }
   }
 }
 
 TEST(Depthwise, uneven_everything) {
-  check({kDepthwise}, {.n = 2,
-                       .ic = 35,
-                       .ih = 19,
-                       .iw = 23,
-                       .oc = 35,
-                       .kh = 3,
-                       .kw = 5,
-                       .stride_h = 2,
-                       .stride_w = 1,
-                       .dilation_h = 3,
-                       .dilation_w = 1,
-                       .pad_top = 2,
-                       .pad_left = 3,
-                       .pad_bottom = 1,
-                       .pad_right = 0,
-                       .groups = 35});
+  ConvShape s{.n = 2, .ic = 35, .ih = 19, .iw = 23, .oc = 35, .kh = 3, .kw = 5, .groups = 35};
+  s.pad_top = 2;
+  s.pad_left = 3;
+  s.pad_bottom = 1;
+  ConvShape strided = s;
+  strided.stride_h = 2;
+  strided.dilation_h = 3;
+  check(kDepthwises, strided);
+  s.kw = 3;
+  check(kDepthwises, s);
 }
 
 TEST(Depthwise, epilogues) {
   for (const ProblemOptions& options : epilogues())
-    check({kDepthwise}, depthwise(37, 20, 3, 1, 1), options);
+    check(kDepthwises, depthwise(37, 20, 3, 1, 1), options);
 }
 
-TEST(Depthwise, larger_maps) { check({kDepthwise}, depthwise(40, 57, 3, 2, 1)); }
+TEST(Depthwise, larger_maps) { check(kDepthwises, depthwise(40, 57, 3, 2, 1)); }
+
+// Bands of rows, which the Winograd kernel makes of tall and of wide maps.
+TEST(Depthwise, bands_of_rows) {
+  for (const auto& [height, width] : {std::pair<std::int64_t, std::int64_t>{31, 6},
+                                      {32, 5},
+                                      {33, 6},
+                                      {34, 7},
+                                      {67, 9},
+                                      {17, 150},
+                                      {25, 301}}) {
+    ConvShape s = depthwise(18, height, 3, 1, 1);
+    s.iw = width;
+    check(kDepthwises, s);
+  }
+}
+
+// It reaches the outputs whose windows have it, and no others.
+TEST(Depthwise, infinity_stays_in_its_window) {
+  constexpr std::int64_t kSize = 12, kRow = 5, kColumn = 6;
+  ConvShape s = depthwise(16, kSize, 3, 1, 1);
+  set_output_extents(s);
+  Problem problem = make_problem(s, {});
+  for (std::int64_t c = 0; c < s.ic; ++c)
+    problem.x[static_cast<std::size_t>((c * kSize + kRow) * kSize + kColumn)] = INFINITY;
+  for (const Algorithm& algorithm : kDepthwises) {
+    const auto y =
+        run_conv(*algorithm.make(s, best_isa()), problem, best_isa(), 1, algorithm.layout);
+    for (std::int64_t i = 0; i < s.ic * kSize * kSize; ++i) {
+      const bool meets =
+          std::abs(i / kSize % kSize - kRow) < 2 && std::abs(i % kSize - kColumn) < 2;
+      EXPECT_NE(std::isfinite(y[static_cast<std::size_t>(i)]), meets) << algorithm.name << " " << i;
+    }
+  }
+}
 
 // Splits that few threads never need: some of the tiles or pixels, some of the channels.
 TEST(ManyThreads, give_the_same_bits) {
@@ -311,6 +347,7 @@ TEST(ManyThreads, give_the_same_bits) {
                                                     {kDirect, square(64, 96, 14, 3, 2, 1)},
                                                     {kStem, square(3, 40, 33, 3, 2, 1)},
                                                     {kDepthwise, depthwise},
+                                                    {kDepthwiseWinograd, depthwise},
                                                     {kWinograd4, square(40, 96, 28, 3, 1, 1)},
                                                     {kWinograd2, square(40, 160, 14, 3, 1, 1)},
                                                     {kWinograd2, square(64, 96, 13, 3, 1, 2, 2)},

@@ -1,0 +1,213 @@
+// Depthwise 3x3 kernels with stride 1, two outputs of a row at a time by F(2, 3) (Winograd,
+// "Arithmetic Complexity of Computations", 1980): with taps a, b, c
+//   m0 = (d0 - d2) a                     y0 = m0 + m1 + m2
+//   m1 = (d1 + d2) (a + b + c) / 2       y1 = m1 - m2 + m3
+//   m2 = (d2 - d1) (a - b + c) / 2
+//   m3 = (d3 - d1) c
+// 4 products instead of 6. The additions of inputs are shared by the three rows of output that a
+// row of input is in, those of products by the three rows of input.
+//
+// A strip of two columns is gone down row by row, with the filter and the sums of three rows of
+// output in registers.
+#include "kernels/conv/depthwise.simd.h"
+#include "kernels/conv/tile.h"
+
+namespace mini_infer::simd::MINI_ISA {
+namespace {
+
+constexpr int kProducts = kDepthwiseWinogradProducts;
+constexpr int kColumns = 4;  // of input for two of output
+
+// Two columns of output of a band of rows.
+struct Strip {
+  const float* input;  // what output row 0 reads with its first taps; may lie outside of the image
+  int ix, iy;          // column and row there
+  int rows;            // of output
+  bool two;            // the second column exists
+  const float* residual;
+  float* output;
+  Vec bias, slope;
+};
+
+// The columns of a row of input. At the edges of an image those outside are zeros, which are at the
+// same place for all rows.
+template <bool kEdge>
+struct Columns {
+  const float* at[kEdge ? kColumns : 1];
+  std::ptrdiff_t steps[kEdge ? kColumns : 1];
+
+  MINI_INLINE Columns(const DepthwiseRows& r, const Strip& s) {
+    alignas(64) static constexpr float kZeros[kLanes] = {};
+    const std::ptrdiff_t row = std::ptrdiff_t{r.iw} * kLanes;
+    if constexpr (kEdge) {
+      MINI_UNROLL
+      for (int x = 0; x < kColumns; ++x) {
+        const bool inside = static_cast<unsigned>(s.ix + x) < static_cast<unsigned>(r.iw);
+        at[x] = inside ? s.input + x * kLanes : kZeros;
+        steps[x] = inside ? row : 0;
+      }
+    } else {
+      at[0] = s.input;
+      steps[0] = row;
+    }
+  }
+  template <int kX>
+  MINI_INLINE Vec read() const {
+    if constexpr (kEdge) return load(at[kX]);
+    return load(at[0] + kX * kLanes);
+  }
+  // As the products take them.
+  MINI_INLINE void transform(Vec (&t)[kProducts]) const {
+    const Vec d0 = read<0>(), d1 = read<1>(), d2 = read<2>(), d3 = read<3>();
+    t[0] = d0 - d2;
+    t[1] = d1 + d2;
+    t[2] = d2 - d1;
+    t[3] = d3 - d1;
+  }
+  MINI_INLINE void next() {
+    MINI_UNROLL
+    for (int x = 0; x < (kEdge ? kColumns : 1); ++x) at[x] += steps[x];
+  }
+};
+
+// The sums of the products of a row of output.
+struct Sums {
+  Vec m[kProducts];
+
+  MINI_INLINE void start(Vec bias) {
+    m[0] = m[2] = m[3] = zero();
+    m[1] = bias;
+  }
+  MINI_INLINE void add(const Vec (&t)[kProducts], const Vec (&w)[kProducts]) {
+    MINI_UNROLL
+    for (int k = 0; k < kProducts; ++k) m[k] = fma(t[k], w[k], m[k]);
+  }
+  // kClamp: the epilogue is that alone.
+  template <bool kEdge, bool kClamp>
+  MINI_INLINE void end(const DepthwiseRows& r, const Strip& s, std::ptrdiff_t offset) const {
+    Vec y[2] = {m[0] + (m[1] + m[2]), (m[1] - m[2]) + m[3]};
+    float* const output = s.output + offset;
+    if constexpr (kClamp) {
+      const Vec low = broadcast(r.epilogue.low), high = broadcast(r.epilogue.high);
+      store(output, min_nan(max_nan(y[0], low), high));
+      if (!kEdge || s.two) store(output + kLanes, min_nan(max_nan(y[1], low), high));
+    } else {
+      const float* const residual = s.residual == nullptr ? nullptr : s.residual + offset;
+      if (!kEdge || s.two) return finish(r.epilogue, s.slope, y, residual, output);
+      Vec one[1] = {y[0]};
+      finish(r.epilogue, s.slope, one, residual, output);
+    }
+  }
+};
+
+template <bool kEdge, bool kClamp>
+[[gnu::noinline]] void run_strip(const DepthwiseRows& r, const Strip& s) {
+  Vec w[3][kProducts];
+  MINI_UNROLL
+  for (int ky = 0; ky < 3; ++ky) {
+    MINI_UNROLL
+    for (int k = 0; k < kProducts; ++k) w[ky][k] = load(r.weights + (ky * kProducts + k) * kLanes);
+  }
+  const std::ptrdiff_t out_row = std::ptrdiff_t{r.ow} * kLanes;
+  Columns<kEdge> columns(r, s);
+  std::ptrdiff_t output = 0;
+  const auto inside = [&](int i) {
+    return static_cast<unsigned>(s.iy + i) < static_cast<unsigned>(r.ih);
+  };
+  // The rows of output that row i of input is in, the first of which ends with it. What they are of
+  // beyond the strip is not stored.
+  Sums a, b, c;
+  Vec t[kProducts];
+  a.start(s.bias);
+  b.start(s.bias);
+  if (inside(0)) {
+    columns.transform(t);
+    a.add(t, w[0]);
+  }
+  columns.next();
+  if (inside(1)) {
+    columns.transform(t);
+    a.add(t, w[1]);
+    b.add(t, w[0]);
+  }
+  columns.next();
+  const auto add = [&](Sums & last, Sums & middle, Sums & first) __attribute__((always_inline)) {
+    columns.transform(t);
+    first.start(s.bias);
+    last.add(t, w[2]);
+    middle.add(t, w[1]);
+    first.add(t, w[0]);
+  };
+  const auto end = [&](const Sums& last) __attribute__((always_inline)) {
+    last.end<kEdge, kClamp>(r, s, output);
+    columns.next();
+    output += out_row;
+  };
+  const int rows = s.rows + 2, whole = rows < r.ih - s.iy ? rows : r.ih - s.iy;
+  for (int i = 2; i < rows; ++i) {
+    if (inside(i)) {
+      for (; i + 3 <= whole; i += 3) {
+        add(a, b, c);
+        end(a);
+        add(b, c, a);
+        end(b);
+        add(c, a, b);
+        end(c);
+      }
+      if (i == rows) return;
+    }
+    if (inside(i)) {
+      add(a, b, c);
+    } else {
+      c.start(s.bias);
+    }
+    end(a);
+    a = b;
+    b = c;
+  }
+}
+
+// Rows of a band. Each row that a strip goes through is a stream of its own to the hardware, which
+// follows few of them where lines come from far away; short bands repeat additions.
+int band_rows(const DepthwiseRows& r) {
+  constexpr int kLeast = 8, kMost = 32, kBytes = 64 << 10;
+  const int rows = kBytes / (r.iw * kLanes * static_cast<int>(sizeof(float)));
+  return rows < kLeast ? kLeast : rows > kMost ? kMost : rows;
+}
+
+}  // namespace
+
+void depthwise_winograd_f32(const DepthwiseRows& r) {
+  Strip s{};
+  s.bias = bias_of(r.epilogue, r.first_channel, r.channels);
+  s.slope = slopes_of(r.epilogue, r.first_channel, r.channels);
+  const bool clamp = r.epilogue.kind == EpilogueKind::kClamp && r.residual == nullptr;
+  const int strips = (r.ow + 1) / 2;
+  const auto band = [&](int row, int rows) {
+    const int oy = r.first_row + row;
+    s.rows = rows;
+    s.iy = oy - r.pad_top;
+    const std::ptrdiff_t first = std::ptrdiff_t{oy} * r.ow * kLanes;
+    for (int i = 0; i < strips; ++i) {
+      const int ox = 2 * piece_at(i, strips, r.inwards);
+      s.ix = ox - r.pad_left;
+      s.input = r.input + (std::ptrdiff_t{s.iy} * r.iw + s.ix) * kLanes;
+      s.output = r.output + first + ox * kLanes;
+      s.residual = r.residual == nullptr ? nullptr : r.residual + first + ox * kLanes;
+      s.two = ox + 1 < r.ow;
+      const bool edge = s.ix < 0 || s.ix + kColumns > r.iw || !s.two;
+      if (clamp) {
+        (edge ? run_strip<true, true> : run_strip<false, true>)(r, s);
+      } else {
+        (edge ? run_strip<true, false> : run_strip<false, false>)(r, s);
+      }
+    }
+    if (r.epilogue.kind == EpilogueKind::kOther) {
+      finish_stored(r.epilogue, r.residual == nullptr ? nullptr : r.residual + first,
+                    r.output + first, 1, rows * r.ow, 0);
+    }
+  };
+  Runs(r.rows, band_rows(r)).for_each(band, r.inwards);
+}
+
+}  // namespace mini_infer::simd::MINI_ISA

@@ -1,8 +1,8 @@
 // before:  Conv(x, W', b') 1x1 -> y -> Conv(y, W, b) depthwise -> z      also FusedConv
 // after:   PointwiseDepthwise(x, W, b, , slopes, W', b', slopes') -> z
 // when:    y has no other use and is larger than caches usually are: it is then never written to
-//          memory. Both are float32 with constant weights and without a residual; the first has
-//          neither stride nor border, the second a border of zeros
+//          memory. Both are float32 with constant weights, without a residual or factors; the
+//          first has neither stride nor border, the second a border of zeros
 
 #include <algorithm>
 
@@ -28,11 +28,11 @@ bool is_convolution(const Graph& graph, NodeId id) {
          (graph.node(id).is("Conv", "") || graph.node(id).is("FusedConv", kInternalDomain));
 }
 
-// Constant weights [a, b, kh, kw] of a convolution without a residual.
+// Constant weights [a, b, kh, kw] of a convolution without a residual or factors for its channels.
 std::optional<Shape> weights_of(const Graph& graph, NodeId conv) {
   const Tensor* w = graph.constant(graph.input(conv, 1));
   if (w == nullptr || w->shape().rank() != 4 || w->dtype() != DType::kFloat32) return std::nullopt;
-  if (graph.input(conv, 3) != kNoValue) return std::nullopt;
+  if (graph.input(conv, 3) != kNoValue || graph.input(conv, 5) != kNoValue) return std::nullopt;
   return w->shape();
 }
 

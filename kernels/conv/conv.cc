@@ -1,5 +1,6 @@
 // Conv, and FusedConv of com.microsoft and of mini-infer itself.
 //   y = activation(conv(x, w) + b + residual)
+//   y = activation(conv(x * scales, w) + b + residual)   where the filters are scaled instead of x
 // onnx.ai/onnx/operators/onnx__Conv.html
 //
 // Of the algorithms that take it, the one that conv_cost.h expects to be the fastest computes it,
@@ -18,7 +19,7 @@ namespace mini_infer {
 namespace {
 
 Status infer(InferContext& c) {
-  MINI_TRY(c.expect_inputs(2, 5));
+  MINI_TRY(c.expect_inputs(2, 6));
   MINI_TRY_ASSIGN(auto shape, infer_conv_shape(c, kX, kW));
   c.set_output(0, c.dtype(kX), std::move(shape));
   return ok();
@@ -34,6 +35,7 @@ struct Algorithm {
   const char* (*declines)(const ConvTask& task);
   double (*cost)(const ConvTask& task);
   PreparedKernel (*prepare)(const PrepareContext& c, const ConvTask& task);
+  bool scales = false;  // takes factors for input channels
 };
 
 // Those on blocked layouts, which take two-dimensional shapes.
@@ -94,7 +96,7 @@ constexpr Algorithm kAlgorithms[] = {
      constant_declines<strassen_conv_declines>, flat_cost<strassen_conv_cost>,
      prepare_flat<make_strassen_conv>},
     {"direct", "any kernel", kBlocked, kBlocked, flat_declines<direct_conv_declines>,
-     flat_cost<direct_conv_cost>, prepare_flat<make_direct_conv>},
+     flat_cost<direct_conv_cost>, prepare_flat<make_direct_conv>, true},
     {"expanded", "narrow groups merged", kBlocked, kBlocked, flat_declines<expanded_conv_declines>,
      [](const ConvTask& t) { return direct_conv_cost(expanded_shape(t.shape, t.isa), t.isa); },
      prepare_flat<make_expanded_conv>},
@@ -130,6 +132,7 @@ std::vector<const Algorithm*> algorithms_for(const ConvTask& task) {
   std::vector<std::pair<double, const Algorithm*>> found;
   for (const Algorithm& algorithm : kAlgorithms) {
     if (algorithm.in != task.in || algorithm.out != task.out) continue;
+    if (task.scaled && !algorithm.scales) continue;
     if (algorithm.declines(task) == nullptr) found.emplace_back(algorithm.cost(task), &algorithm);
   }
   std::stable_sort(found.begin(), found.end(),
@@ -160,6 +163,7 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
                 .constant_weights = c.constant(kW) != nullptr};
   MINI_TRY_ASSIGN(task.geometry, read_conv_geometry(c, kX, kW));
   MINI_TRY_ASSIGN(task.end, read_conv_end(c, task.geometry));
+  MINI_TRY_ASSIGN(task.scaled, read_conv_scales(c, task.geometry));
   task.shape = conv_shape(task.geometry);
   const ConvGeometry& g = task.geometry;
   if (g.n * g.out_plane() == 0) {
@@ -236,6 +240,9 @@ LayoutChoice layout(const LayoutQuery& query) {
   }
   LayoutChoice blocked = plain;
   blocked.outputs[0] = Layout::kBlocked;
+  if (inputs > kScales && query.node.inputs[kScales] != kNoValue) {
+    blocked.inputs[kScales] = Layout::kBlocked;
+  }
   if (inputs > kResidual && query.node.inputs[kResidual] != kNoValue) {
     blocked.inputs[kResidual] = Layout::kBlocked;
   }

@@ -72,6 +72,11 @@ class ConvAlgorithm {
 const char* direct_conv_declines(const ConvShape& shape, Isa isa);
 std::unique_ptr<ConvAlgorithm> make_direct_conv(const ConvShape& shape, Isa isa);
 
+// The packed filters of a direct 1x1 convolution with one group and more than a few outputs, times
+// scales[ic].
+void scale_direct_filters(const ConvShape& shape, Isa isa, const float* packed, const float* scales,
+                          float* scaled, int threads);
+
 // 1x1 convolution of NCHWc by one level of Strassen's algorithm: 7 products of half the pixels, half
 // the input and half the output channels instead of 8, about 1.5 times the rounding error of a
 // direct one in norm, 1.75 times its weights. Any stride; no border, one group, even numbers of

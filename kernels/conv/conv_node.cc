@@ -259,6 +259,21 @@ Result<ConvEnd> read_conv_end(const PrepareContext& c, std::int64_t channels, in
   return end;
 }
 
+Result<bool> read_conv_scales(const PrepareContext& c, const ConvGeometry& g) {
+  if (!c.has_input(kScales)) return false;
+  if (c.shape(kScales).elements() != g.ic) {
+    return invalid_model("the factors have shape ", c.shape(kScales), "; there must be ", g.ic,
+                         ", one for each input channel");
+  }
+  if (g.n != 1 || g.groups != 1 || g.taps() != 1 || c.dtype(kX) != DType::kFloat32 ||
+      c.constant(kW) == nullptr) {
+    return not_implemented(
+        "factors for input channels need one image, one group, a 1x1 kernel and ",
+        "constant float32 weights");
+  }
+  return true;
+}
+
 Status check_conv_dtypes(const PrepareContext& c) {
   if (!is_float(c.dtype(kX))) {
     return not_implemented("a convolution of ", c.dtype(kX));

@@ -26,7 +26,8 @@ Status check_channel_input(const PrepareContext& c, std::size_t i, const char* n
                            std::int64_t count);
 
 // Inputs of Conv, ConvTranspose and their fused forms.
-enum ConvInput : int { kX, kW, kBias, kResidual, kSlopes };
+// kScales: of a 1x1 convolution of one image, a factor for each channel of x.
+enum ConvInput : int { kX, kW, kBias, kResidual, kSlopes, kScales };
 
 // What follows the sum: y = activation(sum + bias + residual). Inputs are indices, -1 for none.
 struct ConvEnd {
@@ -48,6 +49,9 @@ Result<ConvEnd> read_conv_end(const PrepareContext& c, const ConvGeometry& g);
 // comes before the names of the attributes.
 Result<ConvEnd> read_conv_end(const PrepareContext& c, std::int64_t channels, int bias, int slopes,
                               const std::string& prefix = "");
+
+// Whether there are factors for the channels of x; checks that this convolution can have them.
+Result<bool> read_conv_scales(const PrepareContext& c, const ConvGeometry& g);
 
 // All inputs must have the same floating dtype.
 Status check_conv_dtypes(const PrepareContext& c);

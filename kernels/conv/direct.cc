@@ -19,6 +19,7 @@
 #include "kernels/conv/conv_groups.h"
 #include "kernels/conv/direct.simd.h"
 #include "kernels/conv/expanded_conv.h"
+#include "kernels/conv/scale_filters.simd.h"
 #include "kernels/conv/source_window.h"
 #include "kernels/kernel_context.h"
 #include "kernels/thread_scratch.h"
@@ -302,6 +303,21 @@ const char* direct_conv_declines(const ConvShape& s, Isa isa) {
     return "groups are not whole channel blocks";
   }
   return nullptr;
+}
+
+void scale_direct_filters(const ConvShape& s, Isa isa, const float* packed, const float* scales,
+                          float* scaled, int threads) {
+  const std::int64_t lanes = isa_lanes(isa), panel = kPanelBlocks * lanes;
+  const std::int64_t padded = ceil_div(s.oc, lanes) * lanes;
+  auto* const kernel = simd::scale_filters_f32.get(isa);
+  parallel_for(
+      threads, ceil_div(padded, panel), static_cast<double>(panel * s.ic), [&](Range panels, int) {
+        for (std::int64_t p = panels.begin; p < panels.end; ++p) {
+          const std::int64_t first = p * panel * s.ic;
+          kernel(
+              {packed + first, scales, scaled + first, s.ic, std::min(panel, padded - p * panel)});
+        }
+      });
 }
 
 std::unique_ptr<ConvAlgorithm> make_direct_conv(const ConvShape& shape, Isa isa) {

@@ -321,6 +321,42 @@ TEST(Session, adds_shortcuts_where_they_lie) {
   }
 }
 
+// Squeeze-and-excite: the filters of a 1x1 convolution are scaled instead of the map.
+TEST(Session, scales_filters_instead_of_maps) {
+  pb::ModelProto model = make_model();
+  pb::GraphProto& graph = *model.mutable_graph();
+  set_type(graph.mutable_input(0), "x", kFloat, {-1, 40, 20, 20});
+  const auto weights = [&](const char* name, int out, int in) {
+    std::vector<float> w(static_cast<std::size_t>(out * in));
+    for (std::size_t i = 0; i < w.size(); ++i) w[i] = std::sin(static_cast<float>(i)) * 0.2f;
+    *graph.add_initializer() = float_tensor(name, {out, in, 1, 1}, w);
+  };
+  weights("squeeze", 10, 40);
+  weights("excite", 40, 10);
+  weights("w", 24, 40);
+  *graph.add_node() = make_node("GlobalAveragePool", {"x"}, {"mean"}, "pool");
+  *graph.add_node() = make_node("Conv", {"mean", "squeeze"}, {"a"}, "fc1");
+  *graph.add_node() = make_node("Relu", {"a"}, {"b"}, "relu");
+  *graph.add_node() = make_node("Conv", {"b", "excite"}, {"c"}, "fc2");
+  *graph.add_node() = make_node("Sigmoid", {"c"}, {"s"}, "sigmoid");
+  *graph.add_node() = make_node("Mul", {"s", "x"}, {"scaled"}, "scale");
+  *graph.add_node() = make_node("Conv", {"scaled", "w"}, {"y"}, "conv");
+  auto folded = load(model), plain = load(model, {.disabled_passes = {"fold_channel_scale"}});
+  ASSERT_TRUE(folded.ok() && plain.ok());
+  for (const std::int64_t images : {1, 3}) {
+    Tensor x(DType::kFloat32, {images, 40, 20, 20});
+    for (std::int64_t i = 0; i < x.elements(); ++i)
+      x.mutable_data<float>()[i] = std::sin(0.37f * static_cast<float>(i));
+    const Shape shapes[] = {x.shape()};
+    EXPECT_EQ(folded->plan(shapes)->steps.size() < plain->plan(shapes)->steps.size(), images == 1);
+    auto got = folded->run({{"x", x}}), expected = plain->run({{"x", x}});
+    ASSERT_TRUE(got.ok() && expected.ok());
+    EXPECT_THAT((*got)["y"].values<float>(),
+                testing::Pointwise(testing::FloatNear(1e-5f), (*expected)["y"].values<float>()))
+        << images << " images";
+  }
+}
+
 // A batch that the model itself states is no disagreement with the image that is planned.
 TEST(Session, says_nothing_of_a_stated_batch) {
   pb::ModelProto model = wide_maps();

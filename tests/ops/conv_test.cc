@@ -23,6 +23,7 @@ struct ConvCase {
   Floats activation_params = {};
   bool bias = true, residual = false;
   Border border = Border::kZero;
+  bool scaled = false;  // the channels of x have factors
 };
 std::ostream& operator<<(std::ostream& out, const ConvCase& c) { return out << c.name; }
 
@@ -78,14 +79,16 @@ Expectation expectation_of(const ConvCase& c) {
   const Tensor residual = c.residual ? random_floats(e.shape, -1, 1, 4) : Tensor();
   const bool prelu = std::string(c.activation) == "PRelu";
   const Tensor slope = prelu ? random_floats({g.oc, 1, 1}, 0, 1, 5) : Tensor();
+  const Tensor scales = c.scaled ? random_floats({1, g.ic, 1, 1}, -1, 1, 6) : Tensor();
   const bool bordered = c.border != Border::kZero;
-  const bool fused = c.activation[0] != 0 || c.residual || bordered;
+  const bool fused = c.activation[0] != 0 || c.residual || bordered || c.scaled;
   e.op = {.type = fused ? "FusedConv" : "Conv",
           .inputs = {x, w, bias},
           .attributes = {{"group", g.groups}},
           .domain = fused ? std::string(kInternalDomain) : ""};
-  if (c.residual || prelu) e.op.inputs.push_back(residual);
-  if (prelu) e.op.inputs.push_back(slope);
+  if (c.residual || prelu || c.scaled) e.op.inputs.push_back(residual);
+  if (prelu || c.scaled) e.op.inputs.push_back(slope);
+  if (c.scaled) e.op.inputs.push_back(scales);
   if (!c.stride.empty()) e.op.attributes["strides"] = c.stride;
   if (!c.dilation.empty()) e.op.attributes["dilations"] = c.dilation;
   if (!c.pads.empty()) e.op.attributes["pads"] = c.pads;
@@ -104,7 +107,11 @@ Expectation expectation_of(const ConvCase& c) {
   e.values.resize(static_cast<std::size_t>(e.shape.elements()));
   reference::conv<double>(
       g, {0, g.n * g.oc},
-      [&](std::int64_t i) { return static_cast<double>(xs[static_cast<std::size_t>(i)]); },
+      [&](std::int64_t i) {
+        const auto channel = static_cast<std::size_t>(i / x.shape().elements(2, rank + 2) % g.ic);
+        const double factor = c.scaled ? double{scales.values<float>()[channel]} : 1;
+        return factor * static_cast<double>(xs[static_cast<std::size_t>(i)]);
+      },
       [&](std::int64_t i, std::int64_t) {
         return static_cast<double>(ws[static_cast<std::size_t>(i)]);
       },
@@ -276,6 +283,26 @@ TEST_P(Convolution, in_its_own_layout) {
   expect_op(e.op, e.shape, e.values, tolerance_of(e));
 }
 
+const std::vector<ConvCase> kScaledCases = {
+    {"odd channels", 1, 19, 37, 1, {9, 7}, {1, 1}},
+    {"whole panels, no bias", 1, 64, 64, 1, {8, 8}, {1, 1}, {}, {}, {}, "Relu", {}, false},
+    {"stride, border", 1, 40, 24, 1, {9, 11}, {1, 1}, {2, 2}, {}, {1, 0, 0, 1}, "HardSwish"},
+    {"residual", 1, 33, 17, 1, {13, 5}, {1, 1}, {}, {}, {}, "PRelu", {}, true, true},
+    {"a row", 1, 24, 40, 1, {31}, {1}},
+};
+class ScaledConvolution : public testing::TestWithParam<ConvCase> {};
+
+TEST_P(ScaledConvolution, scales_filters) {
+  ConvCase c = GetParam();
+  c.scaled = true;
+  Expectation e = expectation_of(c);
+  e.op.constants = {1, 2};
+  e.op.blocked = {0};
+  expect_op(e.op, e.shape, e.values, kTolerance);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, ScaledConvolution, testing::ValuesIn(kScaledCases));
+
 // The padded cases with other borders than zeros.
 std::vector<ConvCase> bordered_cases() {
   std::vector<ConvCase> all;
@@ -363,6 +390,12 @@ TEST(Conv, refuses_what_it_cannot_read) {
   EXPECT_THAT(error_of(bordered), HasSubstr("mode reflect pads by 5 an axis of 5 elements"));
   bordered.attributes["border"] = std::string("wrap");
   EXPECT_THAT(error_of(bordered), HasSubstr("border 'wrap' is none of"));
+  OpCase scaled{.type = "FusedConv",
+                .inputs = {x, random_floats({8, 4, 1, 1}), {}, {}, {}, random_floats({1, 3, 1, 1})},
+                .domain = std::string(kInternalDomain)};
+  EXPECT_THAT(error_of(scaled), HasSubstr("the factors have shape [1,3,1,1]; there must be 4"));
+  scaled.inputs[5] = random_floats({1, 4, 1, 1});
+  EXPECT_THAT(error_of(scaled), HasSubstr("constant float32 weights"));
 }
 
 }  // namespace

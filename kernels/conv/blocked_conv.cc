@@ -8,15 +8,14 @@ namespace {
 
 std::size_t round_up_64(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-// Scratch: [algorithm's][slopes, where one is spread over all channels][weights, where packed or
-// scaled at run time]
+// Scratch: [algorithm's][slopes, where one is spread over all channels][weights, where packed at
+// run time]
 struct BlockedConv {
   std::shared_ptr<const ConvAlgorithm> algorithm;
   std::shared_ptr<const PackedBuffer> weights;  // null: not constant
   ConvEnd end;
   std::int64_t oc = 0;
-  std::optional<ConvShape> scaled;  // the shape, where input channels have factors
-  Isa isa{};
+  bool scaled = false;
   std::size_t slopes_offset = 0, weights_offset = 0;
 
   Status run(const KernelContext& k) const;
@@ -26,6 +25,7 @@ Status BlockedConv::run(const KernelContext& k) const {
   ConvArgs args{
       .input = k.input<float>(kX),
       .bias = float_input(k, end.bias),
+      .scales = scaled ? k.input<float>(kScales) : nullptr,
       .residual = float_input(k, end.residual),
       .residual_place = end.residual < 0 ? ConvResidual::kNone : ConvResidual::kBeforeActivation,
       .activation = end.activation,
@@ -38,16 +38,12 @@ Status BlockedConv::run(const KernelContext& k) const {
     std::fill_n(slopes, oc, *args.slope);
     args.slope = slopes;
   }
-  float* const made = reinterpret_cast<float*>(k.scratch + weights_offset);
-  if (scaled) {
-    scale_direct_filters(*scaled, isa, weights->data<float>(), k.input<float>(kScales), made,
-                         k.threads);
-    args.weights = made;
-  } else if (weights != nullptr) {
+  if (weights != nullptr) {
     args.weights = weights->data<float>();
   } else {
-    algorithm->pack(k.input<float>(kW), made, k.threads);
-    args.weights = made;
+    float* packed = reinterpret_cast<float*>(k.scratch + weights_offset);
+    algorithm->pack(k.input<float>(kW), packed, k.threads);
+    args.weights = packed;
   }
   algorithm->run(args);
   return ok();
@@ -103,8 +99,7 @@ std::optional<ConvShape> flat_shape(const ConvGeometry& g) {
 PreparedKernel blocked_conv(const PrepareContext& c, const ConvTask& task,
                             std::shared_ptr<const ConvAlgorithm> algorithm) {
   BlockedConv conv{
-      .algorithm = algorithm, .end = task.end, .oc = task.geometry.oc, .isa = task.isa};
-  if (task.scaled) conv.scaled = task.shape;
+      .algorithm = algorithm, .end = task.end, .oc = task.geometry.oc, .scaled = task.shape.scaled};
   PreparedKernel kernel{.name = c.with_isa(algorithm->name())};
   kernel.scratch_bytes = round_up_64(algorithm->scratch_bytes(c.threads()));
   conv.slopes_offset = kernel.scratch_bytes;
@@ -118,8 +113,7 @@ PreparedKernel blocked_conv(const PrepareContext& c, const ConvTask& task,
                               algorithm->pack(c.constant(kW)->data<float>(),
                                               reinterpret_cast<float*>(out), c.threads());
                             });
-  }
-  if (task.scaled || !task.constant_weights) {
+  } else {
     conv.weights_offset = kernel.scratch_bytes;
     kernel.scratch_bytes += packed_bytes;
   }

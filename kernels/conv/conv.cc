@@ -132,7 +132,7 @@ std::vector<const Algorithm*> algorithms_for(const ConvTask& task) {
   std::vector<std::pair<double, const Algorithm*>> found;
   for (const Algorithm& algorithm : kAlgorithms) {
     if (algorithm.in != task.in || algorithm.out != task.out) continue;
-    if (task.scaled && !algorithm.scales) continue;
+    if (task.shape.scaled && !algorithm.scales) continue;
     if (algorithm.declines(task) == nullptr) found.emplace_back(algorithm.cost(task), &algorithm);
   }
   std::stable_sort(found.begin(), found.end(),
@@ -163,8 +163,8 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
                 .constant_weights = c.constant(kW) != nullptr};
   MINI_TRY_ASSIGN(task.geometry, read_conv_geometry(c, kX, kW));
   MINI_TRY_ASSIGN(task.end, read_conv_end(c, task.geometry));
-  MINI_TRY_ASSIGN(task.scaled, read_conv_scales(c, task.geometry));
   task.shape = conv_shape(task.geometry);
+  MINI_TRY_ASSIGN(task.shape.scaled, read_conv_scales(c, task.geometry));
   const ConvGeometry& g = task.geometry;
   if (g.n * g.out_plane() == 0) {
     return PreparedKernel{.name = "conv/empty", .run = [](const KernelContext&) { return ok(); }};

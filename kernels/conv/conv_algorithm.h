@@ -31,6 +31,7 @@ struct ConvArgs {
   const float* input = nullptr;    // NCHWc, or NCHW for algorithms that say so
   const float* weights = nullptr;  // as pack() wrote them
   const float* bias = nullptr;     // [oc] or null
+  const float* scales = nullptr;   // [ic], factors of the input's channels where the shape has them
   // In the output's layout, or null. It may be the output itself when added before the activation.
   const float* residual = nullptr;
   ConvResidual residual_place = ConvResidual::kNone;
@@ -71,11 +72,6 @@ class ConvAlgorithm {
 // groups of whole channel blocks. 1x1 kernels are matrix products over all pixels.
 const char* direct_conv_declines(const ConvShape& shape, Isa isa);
 std::unique_ptr<ConvAlgorithm> make_direct_conv(const ConvShape& shape, Isa isa);
-
-// The packed filters of a direct 1x1 convolution with one group and more than a few outputs, times
-// scales[ic].
-void scale_direct_filters(const ConvShape& shape, Isa isa, const float* packed, const float* scales,
-                          float* scaled, int threads);
 
 // 1x1 convolution of NCHWc by one level of Strassen's algorithm: 7 products of half the pixels, half
 // the input and half the output channels instead of 8, about 1.5 times the rounding error of a

@@ -27,6 +27,7 @@ struct ConvShape {
   std::int64_t groups = 1;
   Border border = Border::kZero;
   ConvDepth depth;
+  bool scaled = false;  // the input's channels have factors; of direct 1x1 with one group only
 };
 
 // Sets oh and ow from everything else: floor((in + pads - extent of the kernel) / stride) + 1.

@@ -14,7 +14,6 @@ struct ConvTask {
   Layout in = Layout::kPlain, out = Layout::kPlain;
   Isa isa{};
   bool constant_weights = false;
-  bool scaled = false;  // the channels of the input, by kScales
 };
 
 // The same as a shape; a one-dimensional convolution is one row.

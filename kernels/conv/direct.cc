@@ -66,6 +66,7 @@ class DirectConv final : public ConvAlgorithm {
         few_outputs_(groups_.count == 1 && has_few_outputs(s_, isa)),
         kernel_(few_outputs_ ? simd::few_outputs_conv_f32.get(isa)
                              : simd::direct_conv_f32.get(isa)),
+        scale_kernel_(simd::scale_filters_f32.get(isa)),
         ic_blocks_(ceil_div(groups_.ic, lanes_)),
         pixels_only_(shape.kh == 1 && shape.kw == 1),
         in_place_(pixels_only_ && shape.stride_h == 1 && shape.stride_w == 1 &&
@@ -101,7 +102,7 @@ class DirectConv final : public ConvAlgorithm {
   }
 
   std::size_t scratch_bytes(int threads) const noexcept override {
-    return static_cast<std::size_t>(scratch_of_threads(window_floats(), threads)) * sizeof(float);
+    return static_cast<std::size_t>(scratch_of_threads(thread_floats(), threads)) * sizeof(float);
   }
 
   ConvSplit split(int threads) const noexcept override {
@@ -115,7 +116,12 @@ class DirectConv final : public ConvAlgorithm {
     const double work = conv_work(s_) / static_cast<double>(shares.units());
     parallel_for(args.threads, shares.units(), work, [&](Range units, int thread) {
       float* const window =
-          reinterpret_cast<float*>(args.scratch) + scratch_offset(window_floats(), thread);
+          reinterpret_cast<float*>(args.scratch) + scratch_offset(thread_floats(), thread);
+      ConvArgs own = args;
+      if (s_.scaled) {
+        scale_filters(args, panels_of(units, chunks), window + window_floats());
+        own.weights = window + window_floats();
+      }
       std::int64_t copied = -1;
       for (std::int64_t u = units.begin; u < units.end; ++u) {
         const std::int64_t block = u / chunks;
@@ -123,7 +129,7 @@ class DirectConv final : public ConvAlgorithm {
         if (unit.rows.count() <= 0) continue;  // fewer rows than classes
         if (!in_place_ && copied != block) copy_source(args.input, unit, window);
         copied = block;
-        run_unit(args, unit, chunk_of(panels(), u % chunks, chunks), window);
+        run_unit(own, unit, chunk_of(panels(), u % chunks, chunks), window);
       }
     });
   }
@@ -195,6 +201,25 @@ class DirectConv final : public ConvAlgorithm {
     const std::int64_t bytes = groups_.ic * channel * static_cast<std::int64_t>(sizeof(float));
     if (bytes <= l2_cache_bytes() / 4) return groups_.ic;
     return ceil_div(ic_blocks_, ceil_div(bytes, l2_cache_bytes() / 6)) * lanes_;
+  }
+
+  // Scratch of a thread: [window][filters times the factors of input channels]. Each thread scales
+  // what it needs: it is in its own cache then.
+  std::int64_t thread_floats() const {
+    return window_floats() + (s_.scaled ? static_cast<std::int64_t>(packed_floats()) : 0);
+  }
+  Span panels_of(Range units, std::int64_t chunks) const {
+    const std::int64_t first = units.begin % chunks, last = (units.end - 1) % chunks;
+    if (units.end - units.begin >= chunks || last < first) return {0, panels()};
+    return {chunk_of(panels(), first, chunks).first, chunk_of(panels(), last, chunks).last};
+  }
+  void scale_filters(const ConvArgs& args, Span panels, float* scaled) const {
+    const std::int64_t panel = kPanelBlocks * lanes_, padded = ceil_div(s_.oc, lanes_) * lanes_;
+    for (std::int64_t p = panels.first; p < panels.last; ++p) {
+      const std::int64_t first = p * panel * s_.ic;
+      scale_kernel_({args.weights + first, args.scales, scaled + first, s_.ic,
+                     std::min(panel, padded - p * panel)});
+    }
   }
 
   std::int64_t window_floats() const { return in_place_ ? 0 : ic_blocks_ * source_plane(); }
@@ -286,6 +311,7 @@ class DirectConv final : public ConvAlgorithm {
   int lanes_;
   bool few_outputs_;  // lanes are input channels
   simd::direct_conv_f32_fn* kernel_;
+  simd::scale_filters_f32_fn* scale_kernel_;
   std::int64_t ic_blocks_;
   bool pixels_only_;  // 1x1: output pixels are one long row
   bool in_place_;     // the input needs no copy
@@ -303,21 +329,6 @@ const char* direct_conv_declines(const ConvShape& s, Isa isa) {
     return "groups are not whole channel blocks";
   }
   return nullptr;
-}
-
-void scale_direct_filters(const ConvShape& s, Isa isa, const float* packed, const float* scales,
-                          float* scaled, int threads) {
-  const std::int64_t lanes = isa_lanes(isa), panel = kPanelBlocks * lanes;
-  const std::int64_t padded = ceil_div(s.oc, lanes) * lanes;
-  auto* const kernel = simd::scale_filters_f32.get(isa);
-  parallel_for(
-      threads, ceil_div(padded, panel), static_cast<double>(panel * s.ic), [&](Range panels, int) {
-        for (std::int64_t p = panels.begin; p < panels.end; ++p) {
-          const std::int64_t first = p * panel * s.ic;
-          kernel(
-              {packed + first, scales, scaled + first, s.ic, std::min(panel, padded - p * panel)});
-        }
-      });
 }
 
 std::unique_ptr<ConvAlgorithm> make_direct_conv(const ConvShape& shape, Isa isa) {

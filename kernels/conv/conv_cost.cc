@@ -50,14 +50,13 @@ double depthwise_conv_cost(const ConvShape& s, Isa isa) {
 
 // In vector operations: 6 products of an output instead of 9, and 4 additions, which are free where
 // they have units of their own. Without multiply-adds a product is two operations. AVX2 has too few
-// registers for the filter. Maps from memory want to be read row by row.
+// registers for the filter. Maps that the L2 cache does not have want to be read along rows.
 double depthwise_winograd_conv_cost(const ConvShape& s, Isa isa) {
-  constexpr double kFarBytes = 8 << 20;
   const int lanes = isa_lanes(isa);
   const double direct = depthwise_conv_cost(s, isa);
-  const double bytes = padded_channels(s.oc, lanes) * sizeof(float) *
-                       static_cast<double>(s.n * (s.ih * s.iw + s.oh * s.ow));
-  if (lanes == 8 || bytes > kFarBytes) return 1.1 * direct;
+  const double bytes =
+      padded_channels(s.ic, lanes) * sizeof(float) * static_cast<double>(s.n * s.ih * s.iw);
+  if (lanes == 8 || bytes > 0.75 * static_cast<double>(l2_cache_bytes())) return 1.1 * direct;
   const double product = isa_has_multiply_add(isa) ? 1 : 2;
   const double pairs = static_cast<double>(2 * ceil_div(s.ow, 2)) / static_cast<double>(s.ow);
   const double additions = isa_adds_apart(isa) ? 0 : 4;

@@ -9,7 +9,8 @@
 //       rows of the depthwise convolution
 //
 // The map between the two is never written to memory. Each convolution is computed by the kernels
-// that compute it alone, so results are the same bits.
+// that compute it alone, and results are the same bits, but where conv_cost.h would have a map of
+// that size read by another depthwise kernel.
 
 #include <algorithm>
 

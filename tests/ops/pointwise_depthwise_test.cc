@@ -1,5 +1,5 @@
-// PointwiseDepthwise against the two convolutions that it stands for, bit by bit, on every
-// instruction set and with several threads.
+// PointwiseDepthwise against the two convolutions that it stands for, bit by bit where both have
+// the same kernels, on every instruction set and with several threads.
 #include <gmock/gmock.h>
 
 #include "tests/support/op_test.h"
@@ -13,13 +13,15 @@ struct FusedCase {
   std::int64_t kernel = 3, stride = 1, dilation = 1, pad = 1;
   std::string pointwise = {}, depthwise = {};  // activations
   bool bias = true;
+  bool same_kernels = true;  // else the map alone is too large for a Winograd kernel
 };
 std::ostream& operator<<(std::ostream& out, const FusedCase& c) { return out << c.name; }
 
 const std::vector<FusedCase> kCases = {
     {"odd channels", 2, 19, 37, 9, 14},
     {"half a panel", 1, 8, 16, 11, 13, 3, 2},
-    {"many runs of rows", 1, 17, 40, 45, 300, 3, 1, 1, 1, "Relu", "Clip"},
+    {"many runs of rows", 1, 17, 40, 45, 300, 3, 1, 1, 1, "Relu", "Clip", true, false},
+    {"many runs, 5x5", 1, 17, 40, 45, 300, 5, 1, 1, 2, "Relu", "Clip"},
     {"many runs, stride 2", 1, 16, 24, 61, 260, 5, 2, 1, 2, "Clip", ""},
     {"one row", 1, 16, 33, 1, 40},
     {"one column", 1, 16, 33, 40, 1, 3, 1, 1, 1, "HardSwish", "HardSwish"},
@@ -44,7 +46,7 @@ void set_activation(Attributes& attributes, const std::string& prefix, const std
 
 class PointwiseDepthwise : public testing::TestWithParam<FusedCase> {};
 
-TEST_P(PointwiseDepthwise, gives_the_bits_of_both) {
+TEST_P(PointwiseDepthwise, gives_what_both_give) {
   const FusedCase& c = GetParam();
   const Tensor x = random_floats({c.n, c.ic, c.height, c.width}, -1, 1, 1);
   const Tensor w1 = random_floats({c.channels, c.ic, 1, 1}, -1, 1, 2);
@@ -84,7 +86,11 @@ TEST_P(PointwiseDepthwise, gives_the_bits_of_both) {
     ASSERT_TRUE(run.ok()) << run.status().message();
     EXPECT_THAT(run->kernel, testing::HasSubstr("pointwise_depthwise"));
     ASSERT_EQ(run->outputs[0].shape(), expected[0].shape());
-    EXPECT_EQ(doubles(run->outputs[0]), doubles(expected[0])) << setting;
+    if (c.same_kernels) {
+      EXPECT_EQ(doubles(run->outputs[0]), doubles(expected[0])) << setting;
+    } else {
+      EXPECT_TRUE(close(run->outputs[0], doubles(expected[0]), {.absolute = 1e-5})) << setting;
+    }
   }
 }
 

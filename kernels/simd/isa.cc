@@ -71,7 +71,7 @@ bool isa_has_multiply_add([[maybe_unused]] Isa isa) noexcept {
 #endif
 }
 
-bool isa_adds_apart(Isa isa) noexcept {
+bool isa_adds_apart([[maybe_unused]] Isa isa) noexcept {
 #if defined(__x86_64__)
   return isa_has_multiply_add(isa) && __builtin_cpu_is("amd");
 #else

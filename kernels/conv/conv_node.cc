@@ -101,8 +101,12 @@ bool is_float(DType dtype) {
 
 Result<std::optional<SymShape>> infer_conv_shape(const InferContext& c, std::size_t x,
                                                  std::size_t w) {
+  return infer_conv_shape(c, c.shape(x), w);
+}
+
+Result<std::optional<SymShape>> infer_conv_shape(const InferContext& c, const SymShape* in,
+                                                 std::size_t w) {
   using Unknown = std::optional<SymShape>;
-  const SymShape* in = c.shape(x);
   const SymShape* weights = c.shape(w);
   if (in == nullptr && weights == nullptr) return Unknown();
   const std::size_t rank = in != nullptr ? in->rank() : weights->rank();

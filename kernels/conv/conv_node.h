@@ -8,8 +8,11 @@
 
 namespace mini_infer {
 
-// Shape of the output of a convolution with input x and weights w, as far as both tell it.
+// Shape of the output of a convolution with input x, or an input of shape `in` (may be null), and
+// weights w, as far as both tell it.
 Result<std::optional<SymShape>> infer_conv_shape(const InferContext& c, std::size_t x,
+                                                 std::size_t w);
+Result<std::optional<SymShape>> infer_conv_shape(const InferContext& c, const SymShape* in,
                                                  std::size_t w);
 // The same for a transposed convolution with inputs 0 and 1.
 Result<std::optional<SymShape>> infer_conv_transpose_shape(const InferContext& c);

@@ -114,6 +114,7 @@ class DepthwiseConv final : public ConvAlgorithm {
 
 DepthwiseMethod depthwise_direct(const ConvShape& s, Isa isa) {
   return {.name = "conv/depthwise",
+          .isa = isa,
           .filter = s.kh * s.kw * isa_lanes(isa),
           .kernel = simd::depthwise_conv_f32.get(isa),
           .pack = pack_direct};
@@ -121,6 +122,7 @@ DepthwiseMethod depthwise_direct(const ConvShape& s, Isa isa) {
 
 DepthwiseMethod depthwise_winograd(const ConvShape& s, Isa isa) {
   return {.name = "conv/depthwise_winograd",
+          .isa = isa,
           .filter = s.kh * kDepthwiseWinogradProducts * isa_lanes(isa),
           .kernel = simd::depthwise_winograd_f32.get(isa),
           .pack = pack_winograd};

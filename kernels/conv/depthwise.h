@@ -9,7 +9,8 @@
 namespace mini_infer {
 
 struct DepthwiseMethod {
-  const char* name;     // of the algorithm: "conv/depthwise"
+  const char* name;  // of the algorithm: "conv/depthwise"
+  Isa isa;
   std::int64_t filter;  // floats of a packed filter of one channel block
   simd::depthwise_conv_f32_fn* kernel;
   // Packs the filter of one channel: w [kh][kw] to every c-th float.

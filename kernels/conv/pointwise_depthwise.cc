@@ -1,4 +1,4 @@
-// PointwiseDepthwise of mini-infer, made by the pass fuse_pointwise_depthwise:
+// PointwiseDepthwise of mini-infer, made by the pass fuse_conv_depthwise:
 //   y = activation(depthwise(activation'(conv1x1(x, w') + b'), w) + b)
 // Blocked layouts, float32.
 //
@@ -14,18 +14,12 @@
 
 #include <algorithm>
 
-#include "kernels/conv/conv_algorithm.h"
-#include "kernels/conv/conv_driver.h"
-#include "kernels/conv/conv_task.h"
-#include "kernels/conv/depthwise.h"
 #include "kernels/conv/direct.simd.h"
+#include "kernels/conv/fused_depthwise.h"
 #include "kernels/thread_scratch.h"
 
 namespace mini_infer {
 namespace {
-
-// Inputs 0 to 4 are those of the depthwise convolution, whose input is the 1x1 convolution's.
-enum PointwiseInput : int { kPointwiseW = 5, kPointwiseBias, kPointwiseSlopes };
 
 constexpr std::int64_t kPanelBlocks = 2;
 
@@ -37,38 +31,34 @@ Status infer(InferContext& c) {
 }
 
 struct PointwiseDepthwise {
-  ConvShape pointwise, depthwise;
+  ConvShape pointwise;
+  FusedDepthwise depthwise;
   Isa isa{};
-  ConvEnd pointwise_end, depthwise_end;
-  std::shared_ptr<const PackedBuffer> pointwise_weights, depthwise_weights;
+  ConvEnd pointwise_end;
+  std::shared_ptr<const PackedBuffer> pointwise_weights;
   simd::direct_conv_f32_fn* pointwise_kernel = nullptr;
-  DepthwiseMethod depthwise_method{};
 
   std::int64_t lanes() const { return isa_lanes(isa); }
-  std::int64_t blocks() const { return ceil_div(depthwise.oc, lanes()); }
-  std::int64_t row_floats() const { return depthwise.iw * lanes(); }
-
-  // Rows of the map between the convolutions that `rows` output rows read at most.
-  std::int64_t reach(std::int64_t rows) const {
-    const ConvShape& d = depthwise;
-    return std::min(d.ih, (rows - 1) * d.stride_h + (d.kh - 1) * d.dilation_h + 1);
-  }
+  std::int64_t channels() const { return pointwise.oc; }
+  std::int64_t blocks() const { return ceil_div(channels(), lanes()); }
+  std::int64_t row_floats() const { return pointwise.iw * lanes(); }
   std::int64_t scratch_floats(std::int64_t runs) const {
-    return kPanelBlocks * reach(ceil_div(depthwise.oh, runs)) * row_floats();
+    return kPanelBlocks * depthwise.reach(ceil_div(depthwise.shape.oh, runs)) * row_floats();
   }
 
   // Of an image, at least: so that a panel of the map between and what it is made from stay in L2.
   std::int64_t least_runs() const {
     const std::int64_t row = kPanelBlocks * row_floats() * static_cast<std::int64_t>(sizeof(float));
     const std::int64_t rows = std::max<std::int64_t>(l2_cache_bytes() / 2 / row, 1);
-    return std::min(depthwise.oh, ceil_div(depthwise.ih, rows));
+    return std::min(depthwise.shape.oh, ceil_div(pointwise.ih, rows));
   }
   // Rows on both sides of a cut are computed twice, so runs are not short; many threads share
   // panels.
   ConvSplit split(int threads) const {
     constexpr std::int64_t kLeastRows = 8;
-    const std::int64_t least = least_runs(), most = std::max(least, depthwise.oh / kLeastRows);
-    return split_output(depthwise.n, std::min(most, ceil_div(least, threads) * threads), most,
+    const std::int64_t least = least_runs(),
+                       most = std::max(least, depthwise.shape.oh / kLeastRows);
+    return split_output(pointwise.n, std::min(most, ceil_div(least, threads) * threads), most,
                         ceil_div(blocks(), kPanelBlocks), threads);
   }
 
@@ -77,76 +67,49 @@ struct PointwiseDepthwise {
                  std::int64_t image, Span rows, std::int64_t panel, float* map) const;
 };
 
-// What make_epilogue() reads.
-ConvArgs end_of(const KernelContext& k, const ConvEnd& end, const float* slopes) {
-  return {.bias = float_input(k, end.bias),
-          .activation = end.activation,
-          .slope = end.one_slope ? slopes : float_input(k, end.slopes)};
-}
-
 void PointwiseDepthwise::run_panel(const KernelContext& k, const ConvArgs& first,
                                    const ConvArgs& second, std::int64_t image, Span rows,
                                    std::int64_t panel, float* map) const {
-  const ConvShape& d = depthwise;
-  const std::int64_t wanted = rows.first * d.stride_h - d.pad_top;
-  const std::int64_t top = std::max<std::int64_t>(wanted, 0);
-  const std::int64_t bottom =
-      std::min(d.ih, wanted + (rows.count() - 1) * d.stride_h + (d.kh - 1) * d.dilation_h + 1);
-  const std::int64_t count = std::max<std::int64_t>(bottom - top, 0), plane = count * row_floats();
+  const Span read = depthwise.reads(rows);
+  const std::int64_t plane = read.count() * row_floats();
   const std::int64_t block = panel * kPanelBlocks, oc = block * lanes();
   const std::ptrdiff_t tap = 0;
   DirectBlock b{};
-  b.source_plane = d.ih * row_floats();
+  b.source_plane = pointwise.ih * row_floats();
   b.source = k.input<float>(kX) + image * ceil_div(pointwise.ic, lanes()) * b.source_plane +
-             top * row_floats();
+             read.first * row_floats();
   b.step = static_cast<int>(lanes());
   b.taps = &tap;
   b.tap_count = 1;
   b.channels = static_cast<int>(pointwise.ic);
   b.rows = 1;
-  b.width = static_cast<int>(count * d.iw);
+  b.width = static_cast<int>(read.count() * pointwise.iw);
   b.weights = pointwise_weights->data<float>() + oc * pointwise.ic;
-  b.out_channels = static_cast<int>(std::min(d.oc - oc, kPanelBlocks * lanes()));
+  b.out_channels = static_cast<int>(std::min(channels() - oc, kPanelBlocks * lanes()));
   b.output = map;
   b.output_plane = plane;
   b.output_step = lanes();
   b.epilogue = make_epilogue(first, oc);
-  if (count > 0) pointwise_kernel(b);
-
-  DepthwiseRows r = depthwise_rows(d);
-  r.rows = static_cast<int>(rows.count());
-  r.ih = static_cast<int>(count);
-  r.pad_top = static_cast<int>(top - wanted);
-  r.epilogue = make_epilogue(second, 0);
-  for (std::int64_t j = block; j < std::min(block + kPanelBlocks, blocks()); ++j) {
-    r.input = map + (j - block) * plane;
-    r.weights = depthwise_weights->data<float>() + j * depthwise_method.filter;
-    r.first_channel = static_cast<int>(j * lanes());
-    r.channels = static_cast<int>(std::min(lanes(), d.oc - j * lanes()));
-    r.output = k.output<float>(0) + ((image * blocks() + j) * d.oh + rows.first) * d.ow * lanes();
-    depthwise_method.kernel(r);
-  }
+  if (read.count() > 0) pointwise_kernel(b);
+  depthwise.run(k, second, image, rows, {block, std::min(block + kPanelBlocks, blocks())},
+                {map, read.first, read.count(), plane});
 }
 
 // Scratch: [threads' maps][slopes of the first convolution, of the second]
 Status PointwiseDepthwise::run(const KernelContext& k) const {
   const ConvSplit shares = split(k.threads);
-  const std::int64_t runs = shares.blocks / depthwise.n, floats = scratch_floats(runs);
+  const std::int64_t runs = shares.blocks / pointwise.n, floats = scratch_floats(runs);
   float* const scratch = reinterpret_cast<float*>(k.scratch);
   float* slopes = scratch + scratch_of_threads(floats, k.threads);
-  for (const ConvEnd* end : {&pointwise_end, &depthwise_end}) {
-    if (end->one_slope) std::fill_n(slopes, depthwise.oc, *float_input(k, end->slopes));
-    slopes += depthwise.oc;
-  }
-  const ConvArgs second = end_of(k, depthwise_end, slopes - depthwise.oc),
-                 first = end_of(k, pointwise_end, slopes - 2 * depthwise.oc);
+  const ConvArgs first = end_of(k, pointwise_end, channels(), slopes);
+  const ConvArgs second = end_of(k, depthwise.end, channels(), slopes + channels());
   const double work =
-      (conv_work(pointwise) + conv_macs(depthwise)) / static_cast<double>(shares.units());
+      (conv_work(pointwise) + conv_macs(depthwise.shape)) / static_cast<double>(shares.units());
   parallel_for(k.threads, shares.units(), work, [&](Range units, int thread) {
     float* const map = scratch + scratch_offset(floats, thread);
     for (std::int64_t u = units.begin; u < units.end; ++u) {
       const std::int64_t block = u / shares.chunks;
-      const Span rows = chunk_of(depthwise.oh, block % runs, runs);
+      const Span rows = chunk_of(depthwise.shape.oh, block % runs, runs);
       const Span panels =
           chunk_of(ceil_div(blocks(), kPanelBlocks), u % shares.chunks, shares.chunks);
       for (std::int64_t p = panels.first; p < panels.last; ++p)
@@ -156,58 +119,36 @@ Status PointwiseDepthwise::run(const KernelContext& k) const {
   return ok();
 }
 
-std::shared_ptr<const PackedBuffer> packed_weights(const PrepareContext& c, std::size_t input,
-                                                   const ConvAlgorithm& algorithm) {
-  const std::string key = cat(algorithm.name(), "/", isa_name(c.isa()), "/", c.shape(input));
-  return c.packed(input, key, algorithm.packed_floats() * sizeof(float), [&](std::byte* out) {
-    algorithm.pack(c.constant(input)->data<float>(), reinterpret_cast<float*>(out), c.threads());
-  });
-}
-
 Result<PreparedKernel> prepare(PrepareContext& c) {
   MINI_TRY(check_conv_dtypes(c));
   if (c.layout(kX) != Layout::kBlocked)
     return not_implemented("PointwiseDepthwise on plain layout");
   const Shape& x = c.shape(kX);
-  const Shape& w = c.shape(kPointwiseW);
+  const Shape& w = c.shape(kFirstW);
   if (x.rank() != 4 || w.rank() != 4 || w[1] != x[1] || w[2] != 1 || w[3] != 1) {
     return invalid_model("the input has shape ", x, " and the weights ", w,
                          "; the weights must be [channels, input channels, 1, 1]");
   }
-  MINI_TRY_ASSIGN(const ConvGeometry g,
-                  read_conv_geometry(c, Shape{x[0], w[0], x[2], x[3]}, c.shape(kW)));
-  const auto flat = flat_shape(g);
-  if (c.dtype(kX) != DType::kFloat32 || !flat ||
-      depthwise_conv_declines(*flat, c.isa()) != nullptr || c.constant(kW) == nullptr ||
-      c.constant(kPointwiseW) == nullptr) {
-    return error(Code::kInternal, "not a float32 depthwise convolution with constant weights");
-  }
-  if (g.n * g.out_plane() == 0) {
+  PointwiseDepthwise conv{.isa = c.isa()};
+  MINI_TRY_ASSIGN(conv.depthwise, prepare_fused_depthwise(c, Shape{x[0], w[0], x[2], x[3]}));
+  const ConvShape& depthwise = conv.depthwise.shape;
+  if (depthwise.n * depthwise.oh * depthwise.ow == 0) {
     return PreparedKernel{.name = "conv/empty", .run = [](const KernelContext&) { return ok(); }};
   }
-  PointwiseDepthwise conv{.depthwise = *flat, .isa = c.isa()};
-  conv.pointwise = {.n = flat->n, .ic = x[1], .ih = flat->ih, .iw = flat->iw, .oc = flat->ic};
+  conv.pointwise = {
+      .n = x[0], .ic = x[1], .ih = depthwise.ih, .iw = depthwise.iw, .oc = depthwise.ic};
   set_output_extents(conv.pointwise);
   MINI_TRY_ASSIGN(conv.pointwise_end,
-                  read_conv_end(c, flat->ic, kPointwiseBias, kPointwiseSlopes, "pointwise_"));
-  MINI_TRY_ASSIGN(conv.depthwise_end, read_conv_end(c, g));
-  conv.pointwise_weights =
-      packed_weights(c, kPointwiseW, *make_direct_conv(conv.pointwise, c.isa()));
-  // What is in the caches is a panel.
-  ConvShape panel = conv.depthwise;
-  panel.ic = panel.oc = panel.groups = kPanelBlocks * conv.lanes();
-  conv.depthwise_method = depthwise_method(panel, c.isa());
-  conv.depthwise_weights = packed_weights(
-      c, kW, *make_depthwise_with(conv.depthwise_method, conv.depthwise, c.isa()));
+                  read_conv_end(c, w[0], kFirstBias, kFirstSlopes, "pointwise_"));
+  conv.pointwise_weights = packed_weights(c, kFirstW, *make_direct_conv(conv.pointwise, c.isa()));
   conv.pointwise_kernel = simd::direct_conv_f32.get(c.isa());
   PreparedKernel kernel{.name = c.with_isa("conv/pointwise_depthwise")};
-  const std::int64_t runs = conv.split(c.threads()).blocks / flat->n;
+  const std::int64_t runs = conv.split(c.threads()).blocks / depthwise.n;
   const std::int64_t floats =
-      scratch_of_threads(conv.scratch_floats(runs), c.threads()) + 2 * flat->oc;
+      scratch_of_threads(conv.scratch_floats(runs), c.threads()) + 2 * conv.channels();
   kernel.scratch_bytes = static_cast<std::size_t>(floats) * sizeof(float);
-  kernel.flop = 2 * (conv_macs(conv.pointwise) + g.macs());
-  kernel.why = cat("the map between is large (", x[1], "->", flat->oc, ", map ", flat->ih, "x",
-                   flat->iw, ")");
+  kernel.flop = 2 * (conv_macs(conv.pointwise) + conv_macs(depthwise));
+  kernel.why = cat("the map between is large (", x[1], "->", w[0], ", map ", x[2], "x", x[3], ")");
   kernel.run = [conv = std::move(conv)](const KernelContext& k) { return conv.run(k); };
   return kernel;
 }

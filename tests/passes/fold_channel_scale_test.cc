@@ -59,7 +59,7 @@ TEST_F(FoldChannelScale, StaysApartFromDepthwise) {
   b.output(b.node("Conv", {conv(scaled(wide, s), 64), b.weights({64, 1, 3, 3})},
                   {{"group", std::int64_t{64}}}));
   EXPECT_EQ(run(), 1);
-  EXPECT_EQ(run_pass(b.graph(), fuse_pointwise_depthwise), 0);
+  EXPECT_EQ(run_pass(b.graph(), fuse_conv_depthwise), 0);
 }
 
 }  // namespace

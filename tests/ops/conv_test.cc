@@ -356,7 +356,11 @@ TEST(Conv, chooses_its_algorithm) {
   EXPECT_THAT(kernel_of({"", 1, 3, 64, 1, {14, 14}, {3, 3}, {2, 2}, {}, same}), HasSubstr("stem"));
   EXPECT_THAT(kernel_of({"", 1, 64, 64, 64, {14, 14}, {3, 3}, {}, {}, same}),
               HasSubstr("depthwise"));
-  EXPECT_THAT(kernel_of({"", 1, 150, 210, 30, {6, 7}, {3, 3}}), HasSubstr("rows"));
+  // Mirrored borders of groups are on the plain layout, whatever the lanes.
+  EXPECT_THAT(
+      kernel_of(
+          {"", 1, 8, 8, 8, {28, 28}, {3, 3}, {}, {}, same, "", {}, true, false, Border::kReflect}),
+      HasSubstr("rows"));
 }
 
 TEST(Conv, takes_its_kernel_from_the_weights) {

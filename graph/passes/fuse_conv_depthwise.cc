@@ -67,9 +67,13 @@ void take_over(Attributes& to, const AttributeReader& first, First kind) {
       to[prefix + name] = found->second;
   }
   if (kind == First::kPointwise) return;
-  to["stem_strides"] = first.ints("strides", {1, 1});
-  to["stem_dilations"] = first.ints("dilations", {1, 1});
-  to["stem_pads"] = first.ints("pads", {0, 0, 0, 0});
+  const auto numbers = [&](const char* name, const Ints& if_none) {
+    const Ints found = first.ints(name);
+    return found.empty() ? if_none : found;
+  };
+  to["stem_strides"] = numbers("strides", {1, 1});
+  to["stem_dilations"] = numbers("dilations", {1, 1});
+  to["stem_pads"] = numbers("pads", {0, 0, 0, 0});
 }
 
 bool fuse(Graph& graph, NodeId depthwise) {

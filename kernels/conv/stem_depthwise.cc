@@ -1,4 +1,4 @@
-// StemDepthwise of mini-infer, made by the pass fuse_stem_depthwise:
+// StemDepthwise of mini-infer, made by the pass fuse_conv_depthwise:
 //   y = activation(depthwise(activation'(conv(x, w') + b'), w) + b)
 // x is on the plain layout, as the first layer of an image network reads it, y blocked; float32.
 //

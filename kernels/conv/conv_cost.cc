@@ -58,9 +58,11 @@ double depthwise_winograd_conv_cost(const ConvShape& s, Isa isa) {
       padded_channels(s.ic, lanes) * sizeof(float) * static_cast<double>(s.n * s.ih * s.iw);
   if (lanes == 8 || bytes > 0.75 * static_cast<double>(l2_cache_bytes())) return 1.1 * direct;
   const double product = isa_has_multiply_add(isa) ? 1 : 2;
-  const double pairs = static_cast<double>(2 * ceil_div(s.ow, 2)) / static_cast<double>(s.ow);
   const double additions = isa_adds_apart(isa) ? 0 : 4;
-  return direct * pairs * (6 * product + additions) / (9 * product);
+  const double paired = static_cast<double>(s.ow / 2 * 2) * (6 * product + additions);
+  const bool third_tap_outside = s.ow + 1 - s.pad_left >= s.iw;
+  const double last = s.ow % 2 == 0 ? 0 : (third_tap_outside ? 6 : 9) * product;
+  return direct * (paired + last) / (9 * product * static_cast<double>(s.ow));
 }
 
 double direct_conv_cost(const ConvShape& s, Isa isa) {

@@ -15,33 +15,84 @@
 namespace mini_infer::simd::MINI_ISA {
 namespace {
 
-constexpr int kProducts = kDepthwiseWinogradProducts;
-constexpr int kColumns = 4;  // of input for two of output
-
-// Two columns of output of a band of rows.
+// Columns of a band of rows.
 struct Strip {
   const float* input;  // what output row 0 reads with its first taps; may lie outside of the image
   int ix, iy;          // column and row there
   int rows;            // of output
-  bool two;            // the second column exists
   const float* residual;
   float* output;
   Vec bias, slope;
 };
 
+// Two columns of output, of four of input.
+struct Pair {
+  static constexpr int kInputs = 4, kProducts = kDepthwiseWinogradProducts, kOutputs = 2;
+
+  static MINI_INLINE void filter(const float* packed, Vec (&w)[kProducts]) {
+    MINI_UNROLL
+    for (int k = 0; k < kProducts; ++k) w[k] = load(packed + k * kLanes);
+  }
+  // A row of input as the products take it.
+  template <typename Columns>
+  static MINI_INLINE void transform(const Columns& columns, Vec (&t)[kProducts]) {
+    const Vec d0 = columns.template read<0>(), d1 = in_register(columns.template read<1>());
+    const Vec d2 = in_register(columns.template read<2>()), d3 = columns.template read<3>();
+    t[0] = d0 - d2;
+    t[1] = d1 + d2;
+    t[2] = d2 - d1;
+    t[3] = d3 - d1;
+  }
+  static MINI_INLINE void start(Vec bias, Vec (&m)[kProducts]) {
+    m[0] = m[2] = m[3] = zero();
+    m[1] = bias;
+  }
+  static MINI_INLINE void end(const Vec (&m)[kProducts], Vec (&y)[kOutputs]) {
+    y[0] = m[0] + (m[1] + m[2]);
+    y[1] = (m[1] - m[2]) + m[3];
+  }
+};
+
+// The last of an odd number of columns by its taps, of which the third may be outside of the image.
+template <int kTaps>
+struct Single {
+  static constexpr int kInputs = kTaps, kProducts = kTaps, kOutputs = 1;
+
+  static MINI_INLINE void filter(const float* packed, Vec (&w)[kProducts]) {
+    w[0] = load(packed);
+    w[1] = load(packed + kLanes) - load(packed + 2 * kLanes);
+    if constexpr (kTaps == 3) w[2] = load(packed + 3 * kLanes);
+  }
+  template <typename Columns>
+  static MINI_INLINE void transform(const Columns& columns, Vec (&t)[kProducts]) {
+    t[0] = columns.template read<0>();
+    t[1] = columns.template read<1>();
+    if constexpr (kTaps == 3) t[2] = columns.template read<2>();
+  }
+  static MINI_INLINE void start(Vec bias, Vec (&m)[kProducts]) {
+    MINI_UNROLL
+    for (int k = 1; k < kTaps; ++k) m[k] = zero();
+    m[0] = bias;
+  }
+  static MINI_INLINE void end(const Vec (&m)[kProducts], Vec (&y)[kOutputs]) {
+    y[0] = m[0] + m[1];
+    if constexpr (kTaps == 3) y[0] = y[0] + m[2];
+  }
+};
+
 // The columns of a row of input. At the edges of an image those outside are zeros, which are at the
 // same place for all rows.
-template <bool kEdge>
+template <int kInputs, bool kEdge>
 struct Columns {
-  const float* at[kEdge ? kColumns : 1];
-  std::ptrdiff_t steps[kEdge ? kColumns : 1];
+  const float* at[kEdge ? kInputs : 1];
+  std::ptrdiff_t steps[kEdge ? kInputs : 1];
 
   MINI_INLINE Columns(const DepthwiseRows& r, const Strip& s) {
     alignas(64) static constexpr float kZeros[kLanes] = {};
     const std::ptrdiff_t row = std::ptrdiff_t{r.iw} * kLanes;
     if constexpr (kEdge) {
       MINI_UNROLL
-      for (int x = 0; x < kColumns; ++x) {
+      for (int x = 0; x < kInputs; ++x) {
         const bool inside = static_cast<unsigned>(s.ix + x) < static_cast<unsigned>(r.iw);
         at[x] = inside ? s.input + x * kLanes : kZeros;
         steps[x] = inside ? row : 0;
@@ -56,90 +107,81 @@ struct Columns {
     if constexpr (kEdge) return load(at[kX]);
     return load(at[0] + kX * kLanes);
   }
-  // As the products take them.
-  MINI_INLINE void transform(Vec (&t)[kProducts]) const {
-    const Vec d0 = read<0>(), d1 = read<1>(), d2 = read<2>(), d3 = read<3>();
-    t[0] = d0 - d2;
-    t[1] = d1 + d2;
-    t[2] = d2 - d1;
-    t[3] = d3 - d1;
-  }
   MINI_INLINE void next() {
     MINI_UNROLL
-    for (int x = 0; x < (kEdge ? kColumns : 1); ++x) at[x] += steps[x];
+    for (int x = 0; x < (kEdge ? kInputs : 1); ++x) at[x] += steps[x];
   }
 };
 
 // The sums of the products of a row of output.
+template <typename Kind>
 struct Sums {
-  Vec m[kProducts];
+  Vec m[Kind::kProducts];
 
-  MINI_INLINE void start(Vec bias) {
-    m[0] = m[2] = m[3] = zero();
-    m[1] = bias;
-  }
-  MINI_INLINE void add(const Vec (&t)[kProducts], const Vec (&w)[kProducts]) {
+  MINI_INLINE void start(Vec bias) { Kind::start(bias, m); }
+  MINI_INLINE void add(const Vec (&t)[Kind::kProducts], const Vec (&w)[Kind::kProducts]) {
     MINI_UNROLL
-    for (int k = 0; k < kProducts; ++k) m[k] = fma(t[k], w[k], m[k]);
+    for (int k = 0; k < Kind::kProducts; ++k) m[k] = fma(t[k], w[k], m[k]);
   }
   // kClamp: the epilogue is that alone.
-  template <bool kEdge, bool kClamp>
+  template <bool kClamp>
   MINI_INLINE void end(const DepthwiseRows& r, const Strip& s, std::ptrdiff_t offset) const {
-    Vec y[2] = {m[0] + (m[1] + m[2]), (m[1] - m[2]) + m[3]};
+    Vec y[Kind::kOutputs];
+    Kind::end(m, y);
     float* const output = s.output + offset;
     if constexpr (kClamp) {
       const Vec low = broadcast(r.epilogue.low), high = broadcast(r.epilogue.high);
-      store(output, min_nan(max_nan(y[0], low), high));
-      if (!kEdge || s.two) store(output + kLanes, min_nan(max_nan(y[1], low), high));
+      MINI_UNROLL
+      for (int x = 0; x < Kind::kOutputs; ++x) {
+        store(output + x * kLanes, min_nan(max_nan(y[x], low), high));
+      }
     } else {
       const float* const residual = s.residual == nullptr ? nullptr : s.residual + offset;
-      if (!kEdge || s.two) return finish(r.epilogue, s.slope, y, residual, output);
-      Vec one[1] = {y[0]};
-      finish(r.epilogue, s.slope, one, residual, output);
+      finish(r.epilogue, s.slope, y, residual, output);
     }
   }
 };
 
-template <bool kEdge, bool kClamp>
+template <typename Kind, bool kEdge, bool kClamp>
 [[gnu::noinline]] void run_strip(const DepthwiseRows& r, const Strip& s) {
-  Vec w[3][kProducts];
+  Vec w[3][Kind::kProducts];
   MINI_UNROLL
   for (int ky = 0; ky < 3; ++ky) {
-    MINI_UNROLL
-    for (int k = 0; k < kProducts; ++k) w[ky][k] = load(r.weights + (ky * kProducts + k) * kLanes);
+    Kind::filter(r.weights + ky * kDepthwiseWinogradProducts * kLanes, w[ky]);
   }
   const std::ptrdiff_t out_row = std::ptrdiff_t{r.ow} * kLanes;
-  Columns<kEdge> columns(r, s);
+  Columns<Kind::kInputs, kEdge> columns(r, s);
   std::ptrdiff_t output = 0;
   const auto inside = [&](int i) {
     return static_cast<unsigned>(s.iy + i) < static_cast<unsigned>(r.ih);
   };
   // The rows of output that row i of input is in, the first of which ends with it. What they are of
   // beyond the strip is not stored.
-  Sums a, b, c;
-  Vec t[kProducts];
+  Sums<Kind> a, b, c;
+  Vec t[Kind::kProducts];
   a.start(s.bias);
   b.start(s.bias);
   if (inside(0)) {
-    columns.transform(t);
+    Kind::transform(columns, t);
     a.add(t, w[0]);
   }
   columns.next();
   if (inside(1)) {
-    columns.transform(t);
+    Kind::transform(columns, t);
     a.add(t, w[1]);
     b.add(t, w[0]);
   }
   columns.next();
-  const auto add = [&](Sums & last, Sums & middle, Sums & first) __attribute__((always_inline)) {
-    columns.transform(t);
+  const auto add = [&](Sums<Kind> & last, Sums<Kind> & middle, Sums<Kind> & first)
+      __attribute__((always_inline)) {
+    Kind::transform(columns, t);
     first.start(s.bias);
     last.add(t, w[2]);
     middle.add(t, w[1]);
     first.add(t, w[0]);
   };
-  const auto end = [&](const Sums& last) __attribute__((always_inline)) {
-    last.end<kEdge, kClamp>(r, s, output);
+  const auto end = [&](const Sums<Kind>& last) __attribute__((always_inline)) {
+    last.template end<kClamp>(r, s, output);
     columns.next();
     output += out_row;
   };
@@ -167,6 +209,15 @@ template <bool kEdge, bool kClamp>
   }
 }
 
+template <bool kClamp>
+void run_at(const DepthwiseRows& r, const Strip& s, bool two) {
+  const auto inside = [&](int columns) { return s.ix >= 0 && s.ix + columns <= r.iw; };
+  if (two && inside(Pair::kInputs)) return run_strip<Pair, false, kClamp>(r, s);
+  if (two) return run_strip<Pair, true, kClamp>(r, s);
+  if (inside(2) && !inside(3)) return run_strip<Single<2>, false, kClamp>(r, s);
+  run_strip<Single<3>, true, kClamp>(r, s);
+}
+
 // Rows of a band. Each row that a strip goes through is a stream of its own to the hardware, which
 // follows few of them where lines come from far away; short bands repeat additions.
 int band_rows(const DepthwiseRows& r) {
@@ -182,6 +233,7 @@ void depthwise_winograd_f32(const DepthwiseRows& r) {
   s.bias = bias_of(r.epilogue, r.first_channel, r.channels);
   s.slope = slopes_of(r.epilogue, r.first_channel, r.channels);
   const bool clamp = r.epilogue.kind == EpilogueKind::kClamp && r.residual == nullptr;
+  const auto run = clamp ? run_at<true> : run_at<false>;
   const int strips = (r.ow + 1) / 2;
   const auto band = [&](int row, int rows) {
     const int oy = r.first_row + row;
@@ -194,13 +246,7 @@ void depthwise_winograd_f32(const DepthwiseRows& r) {
       s.input = r.input + (std::ptrdiff_t{s.iy} * r.iw + s.ix) * kLanes;
       s.output = r.output + first + ox * kLanes;
       s.residual = r.residual == nullptr ? nullptr : r.residual + first + ox * kLanes;
-      s.two = ox + 1 < r.ow;
-      const bool edge = s.ix < 0 || s.ix + kColumns > r.iw || !s.two;
-      if (clamp) {
-        (edge ? run_strip<true, true> : run_strip<false, true>)(r, s);
-      } else {
-        (edge ? run_strip<true, false> : run_strip<false, false>)(r, s);
-      }
+      run(r, s, ox + 1 < r.ow);
     }
     if (r.epilogue.kind == EpilogueKind::kOther) {
       finish_stored(r.epilogue, r.residual == nullptr ? nullptr : r.residual + first,

@@ -128,6 +128,16 @@ MINI_INLINE const float* same_address(const float* p) {
   asm("" : "+r"(p));
   return p;
 }
+// The same vector, but the compiler does not know: it stays in a register instead of being read
+// again from where it came from.
+MINI_INLINE Vec in_register(Vec v) {
+#if defined(__aarch64__)
+  asm("" : "+w"(v.data));
+#else
+  asm("" : "+v"(v.data));
+#endif
+  return v;
+}
 
 // a[lane] * b + c; one instruction on NEON.
 MINI_INLINE Vec fma_lane(Vec a, int lane, Vec b, Vec c) {

@@ -72,8 +72,10 @@ double direct_conv_cost(const ConvShape& s, Isa isa) {
   const std::int64_t width = flat ? s.oh * s.ow : s.ow <= tile_pixels(lanes) / 2 ? 2 * s.ow : s.ow;
   const double oc = padded_channels(s.oc, isa_unit_lanes(isa));
   const double weights = oc * static_cast<double>(ceil_div(s.ic, s.groups) * s.kh * s.kw);
-  return weights * static_cast<double>(s.n * s.oh * s.ow) * tile_loss(width, lanes) +
-         weight_cost(weights, isa);
+  // Stores, and what the end of a tile leaves unused; the parts of Strassen's outputs include it.
+  constexpr double kOutput = 2.5;
+  const auto pixels = static_cast<double>(s.n * s.oh * s.ow);
+  return pixels * (weights * tile_loss(width, lanes) + kOutput * oc) + weight_cost(weights, isa);
 }
 
 double strassen_conv_cost(const ConvShape& s, Isa isa) {
@@ -84,7 +86,8 @@ double strassen_conv_cost(const ConvShape& s, Isa isa) {
   const auto n = static_cast<double>(s.n), pixels = static_cast<double>(s.oh * s.ow);
   const auto ic = static_cast<double>(s.ic), oc = static_cast<double>(s.oc);
   const bool far = ic * pixels * sizeof(float) > static_cast<double>(l2_cache_bytes());
-  const double meets = pixels / 2 * tile_loss(s.oh * s.ow / 2, isa_lanes(isa));
+  const std::int64_t pairs = ceil_div(s.oh * s.ow, 2);
+  const double meets = static_cast<double>(pairs) * tile_loss(pairs, isa_lanes(isa));
   const double products = ic * oc * 7 / 4 * std::max(meets, kFarWeight * isa_unit_lanes(isa)) *
                           strassen_load(s, isa_lanes(isa));
   const double sums = pixels * ((far ? kFarInput : kNearInput) * ic + kOutput * oc);

@@ -13,12 +13,13 @@
 // not swallow what is small in another, channels are first multiplied by powers of two, which is
 // exact: rows of weights to norms of about 1, and then input channels so that what they add to all
 // rows has the norm of the largest.
+#include "kernels/conv/strassen.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <vector>
+#include <numeric>
 
-#include "kernels/conv/conv_algorithm.h"
 #include "kernels/conv/conv_driver.h"
 #include "kernels/conv/strassen.simd.h"
 #include "kernels/kernel_context.h"
@@ -28,13 +29,11 @@ namespace mini_infer {
 namespace {
 
 constexpr int kPanelBlocks = 2;
+constexpr std::int64_t kMostPanel = 32;  // output channels
+constexpr std::int64_t kPanelsTogether = 4;
+constexpr int kMostExponent = 100;                          // of a scale
 constexpr std::int64_t kLeastPairs = 28, kMostPairs = 224;  // of a run
 constexpr std::int64_t kTilePairs = 7;  // of one where threads would have nothing to do
-
-// What a product has of W11, W12, W21 and W22.
-constexpr float kWeightSums[kStrassenProducts][4] = {{1, 0, 0, 0},  {0, 0, 1, 0}, {1, -1, 0, 1},
-                                                     {-1, 1, 0, 0}, {0, 0, 0, 1}, {0, -1, 0, 1},
-                                                     {-1, 1, 1, -1}};
 
 // e where the norm is in [2^e, 2^(e + 1)), from its square; 0 where it is none or not finite.
 int exponent_of(double squares) {
@@ -42,10 +41,17 @@ int exponent_of(double squares) {
 }
 float power_of_two(int exponent) { return std::ldexp(1.f, exponent); }
 
-class StrassenConv final : public ConvAlgorithm {
+// Where pixels and blocks of c channels are, in floats from one to the next.
+struct MapLayout {
+  std::int64_t step, plane;
+};
+
+class StrassenConv final : public StrassenAlgorithm {
  public:
-  StrassenConv(const ConvShape& shape, Isa isa)
+  StrassenConv(const ConvShape& shape, MapLayout in, MapLayout out, Isa isa)
       : s_(shape),
+        in_(in),
+        out_(out),
         lanes_(isa_lanes(isa)),
         sums_kernel_(simd::strassen_sums_f32.get(isa)),
         panel_kernel_(simd::strassen_panel_f32.get(isa)),
@@ -65,35 +71,23 @@ class StrassenConv final : public ConvAlgorithm {
   }
 
   void pack(const float* w, float* packed, int threads) const noexcept override {
+    pack_weights({w, s_.ic, 1}, packed, threads);
+  }
+
+  void pack_weights(const StrassenWeights& w, float* packed, int threads) const noexcept override {
     float* const in_scales = packed + kStrassenProducts * half_ic_ * half_oc_;
     float* const out_scales = in_scales + s_.ic;
     find_scales(w, in_scales, out_scales);
-    // Of W divided by the scales, which is exact.
-    const auto quarter = [&](int index, std::int64_t o, std::int64_t i) {
-      o += index % 2 * half_oc_;
-      i += index / 2 * half_ic_;
-      const double scale = double{out_scales[o]} * in_scales[i];
-      return scale == 0 ? 0. : w[o * s_.ic + i] / scale;
-    };
-    const std::int64_t panel = kPanelBlocks * lanes_;
-    const auto pack_panel = [&](std::int64_t first) {
-      float* to = packed + first * kStrassenProducts * half_ic_;
-      for (const auto& factors : kWeightSums) {
-        const auto sum = [&](std::int64_t o, std::int64_t i, std::int64_t) {
-          double total = 0;
-          for (int q = 0; q < 4; ++q) {
-            if (factors[q] != 0) total += factors[q] * quarter(q, first + o, i);
-          }
-          return static_cast<float>(total);
-        };
-        to = pack_panels(sum, std::min(panel, half_oc_ - first), half_ic_, 1, lanes_, kPanelBlocks,
-                         to, 1);
+    // Some panels at a time, where the weights of their outputs are neighbours in memory.
+    const std::int64_t together = w.output_stride == 1 ? kPanelsTogether : 1;
+    const std::int64_t groups = ceil_div(panels(), together);
+    const double work = static_cast<double>(8 * together * kPanelBlocks * lanes_ * half_ic_);
+    parallel_for(threads, groups, work, [&](Range range, int) {
+      for (std::int64_t g = range.begin; g < range.end; ++g) {
+        const Span group{g * together, std::min(panels(), (g + 1) * together)};
+        pack_panels_of(w, in_scales, out_scales, group, packed);
       }
-    };
-    parallel_for(threads, panels(), static_cast<double>(8 * panel * half_ic_),
-                 [&](Range range, int) {
-                   for (std::int64_t p = range.begin; p < range.end; ++p) pack_panel(p * panel);
-                 });
+    });
   }
 
   std::size_t scratch_bytes(int threads) const noexcept override {
@@ -156,14 +150,13 @@ class StrassenConv final : public ConvAlgorithm {
 
   // Rows of W / (out * in) have norms in [1, 2), and columns norms near that of the largest. What
   // meets zeros only becomes zero.
-  void find_scales(const float* w, float* in, float* out) const noexcept {
-    constexpr int kMostExponent = 100;
+  void find_scales(const StrassenWeights& w, float* in, float* out) const noexcept {
     std::fill_n(in, s_.ic, 0.f);  // sums of squares first
-    for (std::int64_t o = 0; o < s_.oc; ++o, w += s_.ic) {
-      double squares = 0;
-      for (std::int64_t i = 0; i < s_.ic; ++i) squares += double{w[i]} * w[i];
-      out[o] = power_of_two(std::clamp(exponent_of(squares), -kMostExponent, kMostExponent));
-      for (std::int64_t i = 0; i < s_.ic; ++i) in[i] += w[i] / out[o] * (w[i] / out[o]);
+    constexpr std::int64_t kMany = 256, kFew = 16;
+    if (w.output_stride == 1) {
+      for (std::int64_t o = 0; o < s_.oc; o += kMany) add_norms<kMany, true>(w, o, in, out);
+    } else {
+      for (std::int64_t o = 0; o < s_.oc; o += kFew) add_norms<kFew, false>(w, o, in, out);
     }
     const int most = exponent_of(*std::max_element(in, in + s_.ic));
     for (std::int64_t i = 0; i < s_.ic; ++i) {
@@ -172,11 +165,102 @@ class StrassenConv final : public ConvAlgorithm {
     }
   }
 
+  // The scales of output channels from `first` on, and what they add to the squares of the columns.
+  template <std::int64_t kTogether, bool kNeighbours>
+  void add_norms(const StrassenWeights& w, std::int64_t first, float* in, float* out) const {
+    constexpr int kParts = 8;  // of a sum; channels are a multiple of them
+    const std::int64_t rows = std::min(kTogether, s_.oc - first);
+    const std::int64_t stride = kNeighbours ? 1 : w.output_stride;
+    const auto column = [&](std::int64_t i) {
+      return w.data + first * w.output_stride + i * w.input_stride;
+    };
+    double squares[kTogether] = {};
+    for (std::int64_t i = 0; i < s_.ic; ++i) {
+      const float* const from = column(i);
+      for (std::int64_t o = 0; o < rows; ++o)
+        squares[o] += double{from[o * stride]} * from[o * stride];
+    }
+    for (std::int64_t o = 0; o < rows; ++o) {
+      const int exponent = std::clamp(exponent_of(squares[o]), -kMostExponent, kMostExponent);
+      out[first + o] = power_of_two(exponent);
+      squares[o] = power_of_two(-exponent);
+    }
+    for (std::int64_t i = 0; i < s_.ic; ++i) {
+      const float* const from = column(i);
+      float parts[kParts] = {};
+      for (std::int64_t o = 0; o < rows; o += kParts) {
+        for (int k = 0; k < kParts; ++k) {
+          const auto x = static_cast<float>(from[(o + k) * stride] * squares[o + k]);
+          parts[k] += x * x;
+        }
+      }
+      in[i] += std::accumulate(parts, parts + kParts, 0.f);
+    }
+  }
+
+  // The sums of W / (out * in), which is exact, for some panels of output channels in both halves.
+  void pack_panels_of(const StrassenWeights& w, const float* in, const float* out, Span panels,
+                      float* packed) const {
+    const std::int64_t panel = kPanelBlocks * lanes_;
+    double of_out[2][kPanelsTogether * kMostPanel];
+    const std::int64_t begin = panels.first * panel;
+    const std::int64_t all = std::min(panels.last * panel, half_oc_) - begin;
+    for (std::int64_t o = 0; o < all; ++o) {
+      for (int half = 0; half < 2; ++half)
+        of_out[half][o] = 1 / double{out[begin + o + half * half_oc_]};
+    }
+    for (std::int64_t i = 0; i < half_ic_; ++i) {
+      for (std::int64_t first = 0; first < all; first += panel) {
+        const std::int64_t count = std::min(panel, all - first);
+        double quarters[4][kMostPanel];
+        for (int q = 0; q < 4; ++q) {
+          const std::int64_t channel = i + q / 2 * half_ic_;
+          const double of_in = in[channel] == 0 ? 0 : 1 / double{in[channel]};
+          read_weights(w, begin + first + q % 2 * half_oc_, channel, of_in, of_out[q % 2] + first,
+                       count, quarters[q]);
+        }
+        put_sums(quarters, count, half_ic_ * count,
+                 packed + (begin + first) * kStrassenProducts * half_ic_ + i * count);
+      }
+    }
+  }
+
+  // Weights of one input channel and outputs from `first` on.
+  static void read_weights(const StrassenWeights& w, std::int64_t first, std::int64_t channel,
+                           double of_in, const double* of_out, std::int64_t count, double* to) {
+    constexpr std::int64_t kAhead = 8;  // channels, which may be on pages of their own
+    const float* const from = w.data + first * w.output_stride + channel * w.input_stride;
+    if (w.output_stride == 1) {
+      __builtin_prefetch(from + kAhead * w.input_stride);
+      __builtin_prefetch(from + kAhead * w.input_stride + 16);
+      for (std::int64_t o = 0; o < count; ++o) to[o] = from[o] * (of_in * of_out[o]);
+    } else {
+      for (std::int64_t o = 0; o < count; ++o)
+        to[o] = from[o * w.output_stride] * (of_in * of_out[o]);
+    }
+  }
+
+  // What the products have of W11, W12, W21 and W22, `product` floats apart; see strassen.simd.h.
+  static void put_sums(const double (&w)[4][kMostPanel], std::int64_t count, std::int64_t product,
+                       float* to) {
+    for (std::int64_t o = 0; o < count; ++o, ++to) {
+      const double top = w[1][o] - w[0][o], right = w[3][o] - w[1][o];
+      const double corner = right + w[0][o];
+      to[0] = static_cast<float>(w[0][o]);
+      to[product] = static_cast<float>(w[2][o]);
+      to[2 * product] = static_cast<float>(corner);
+      to[3 * product] = static_cast<float>(top);
+      to[4 * product] = static_cast<float>(w[3][o]);
+      to[5 * product] = static_cast<float>(right);
+      to[6 * product] = static_cast<float>(w[2][o] - corner);
+    }
+  }
+
   // Where output pixels from `first` on read a plane of the input, in floats.
   void find_pixels(std::int64_t first, std::int64_t count, int* places) const {
     std::int64_t oy = first / s_.ow, ox = first % s_.ow;
     for (std::int64_t p = 0; p < count; ++p) {
-      *places++ = static_cast<int>((oy * s_.stride_h * s_.iw + ox * s_.stride_w) * lanes_);
+      *places++ = static_cast<int>((oy * s_.stride_h * s_.iw + ox * s_.stride_w) * in_.step);
       if (++ox == s_.ow) {
         ox = 0;
         ++oy;
@@ -189,8 +273,8 @@ class StrassenConv final : public ConvAlgorithm {
     find_pixels(run.upper, run.count, places);
     find_pixels(run.lower, run.whole, places + run.count);
     StrassenSums sums{};
-    sums.input_plane = s_.ih * s_.iw * lanes_;
-    sums.input = args.input + run.image * (s_.ic / lanes_) * sums.input_plane;
+    sums.input_plane = in_.plane;
+    sums.input = args.input + run.image * (s_.ic / lanes_) * in_.plane;
     sums.upper = places;
     sums.lower = places + run.count;
     sums.pairs = static_cast<int>(run.count);
@@ -204,8 +288,8 @@ class StrassenConv final : public ConvAlgorithm {
 
   void run_panel(const ConvArgs& args, const PairRun& run, std::int64_t index,
                  float* scratch) const {
-    const std::int64_t oc = index * kPanelBlocks * lanes_, plane = s_.oh * s_.ow * lanes_;
-    const std::int64_t out = (run.image * s_.oc + oc) / lanes_ * plane + run.upper * lanes_;
+    const std::int64_t oc = index * kPanelBlocks * lanes_;
+    const std::int64_t out = (run.image * s_.oc + oc) / lanes_ * out_.plane + run.upper * out_.step;
     StrassenPanel p{};
     p.sums = scratch;
     p.product_sums = product_sums_;
@@ -219,13 +303,15 @@ class StrassenConv final : public ConvAlgorithm {
     p.parts = scratch + sums_floats();
     p.residual = args.residual == nullptr ? nullptr : args.residual + out;
     p.output = args.output + out;
-    p.output_plane = plane;
-    p.output_lower = (run.lower - run.upper) * lanes_;
+    p.output_plane = out_.plane;
+    p.output_step = out_.step;
+    p.output_lower = (run.lower - run.upper) * out_.step;
     p.epilogue = make_epilogue(args, oc);
     panel_kernel_(p);
   }
 
   ConvShape s_;
+  MapLayout in_, out_;
   int lanes_;
   simd::strassen_sums_f32_fn* sums_kernel_;
   simd::strassen_panel_f32_fn* panel_kernel_;
@@ -254,7 +340,21 @@ const char* strassen_conv_declines(const ConvShape& s, Isa isa) {
 }
 
 std::unique_ptr<ConvAlgorithm> make_strassen_conv(const ConvShape& shape, Isa isa) {
-  return std::make_unique<StrassenConv>(shape, isa);
+  const int lanes = isa_lanes(isa);
+  const auto blocked = [&](std::int64_t pixels) { return MapLayout{lanes, pixels * lanes}; };
+  return std::make_unique<StrassenConv>(shape, blocked(shape.ih * shape.iw),
+                                        blocked(shape.oh * shape.ow), isa);
+}
+
+ConvShape strassen_product_shape(std::int64_t m, std::int64_t n, std::int64_t k) {
+  return {.ic = k, .ih = m, .iw = 1, .oc = n, .oh = m, .ow = 1};
+}
+
+std::unique_ptr<StrassenAlgorithm> make_strassen_product(std::int64_t m, std::int64_t n,
+                                                         std::int64_t k, Isa isa) {
+  const int lanes = isa_lanes(isa);
+  const auto rows = [&](std::int64_t length) { return MapLayout{length, lanes}; };
+  return std::make_unique<StrassenConv>(strassen_product_shape(m, n, k), rows(k), rows(n), isa);
 }
 
 }  // namespace mini_infer

@@ -22,7 +22,7 @@ constexpr Step kSteps[kStrassenProducts] = {{-1, 0, 0, 0}, {0, -1, 0, 0}, {0, 1,
 struct TilePlace {
   const Step* step;
   const float* source;
-  std::ptrdiff_t pixel;  // the pair, times c
+  int pair;
   const float* weights;
   const ChannelConstants* constants;
   const float* scales;
@@ -31,15 +31,27 @@ struct TilePlace {
 
 using TileFn = void(const StrassenPanel&, const TilePlace&);
 
-// Where a tile's pixels are in a part, for block j of output channels.
-MINI_INLINE float* part_of(const StrassenPanel& p, int part, int j, std::ptrdiff_t pixel) {
-  return p.parts + std::ptrdiff_t{part * kTileBlocks + j} * p.pairs * kLanes + pixel;
+// Where pairs from `pair` on are in a part, for block j of output channels.
+MINI_INLINE float* part_of(const StrassenPanel& p, int part, int j, int pair) {
+  return p.parts + (std::ptrdiff_t{part * kTileBlocks + j} * p.pairs + pair) * kLanes;
 }
 
 // And in the output, for block 0.
 MINI_INLINE std::ptrdiff_t output_offset(const StrassenPanel& p, int pixels, int channels,
-                                         std::ptrdiff_t pixel) {
-  return channels * (p.half / kLanes) * p.output_plane + pixels * p.output_lower + pixel;
+                                         int pair) {
+  return channels * (p.half / kLanes) * p.output_plane + pixels * p.output_lower +
+         pair * p.output_step;
+}
+
+// What end() leaves to be done in memory.
+MINI_INLINE void end_stored(const StrassenPanel& p, std::ptrdiff_t offset, int blocks, int pixels) {
+  if (p.epilogue.kind != EpilogueKind::kOther) return;
+  const float* const residual = p.residual != nullptr ? p.residual + offset : nullptr;
+  if (p.output_step == kLanes) {
+    finish_stored(p.epilogue, residual, p.output + offset, blocks, pixels, p.output_plane);
+  } else {
+    finish_stored(p.epilogue, residual, p.output + offset, pixels, blocks, p.output_step);
+  }
 }
 
 // Ends pixels of block j, all of whose products are in sums.
@@ -50,7 +62,7 @@ MINI_INLINE void end(const StrassenPanel& p, const ChannelConstants& constants, 
 #pragma GCC unroll 16
   for (int i = 0; i < kPixels; ++i) sums[i] = fma(sums[i], scale, bias);
   finish(p.epilogue, load(constants.slopes + j * kLanes), sums,
-         p.residual != nullptr ? p.residual + offset : nullptr, p.output + offset);
+         p.residual != nullptr ? p.residual + offset : nullptr, p.output + offset, p.output_step);
 }
 
 template <int kPixels, int kBlocks>
@@ -70,11 +82,11 @@ template <int kPixels, int kBlocks>
     multiply_channels<kLanes, 1, kPixels, kBlocks, false>(source, 0, lanes, weights, ahead, acc);
   }
   const Step& step = *at.step;
-  const std::ptrdiff_t offset = output_offset(p, step.pixels, step.channels, at.pixel);
+  const std::ptrdiff_t offset = output_offset(p, step.pixels, step.channels, at.pair);
 #pragma GCC unroll 2
   for (int j = 0; j < kBlocks; ++j) {
     if (step.add >= 0) {
-      const float* const part = part_of(p, step.add, j, at.pixel);
+      const float* const part = part_of(p, step.add, j, at.pair);
 #pragma GCC unroll 16
       for (int i = 0; i < kPixels; ++i) acc[j][0][i] = acc[j][0][i] + load(part + i * kLanes);
     }
@@ -82,14 +94,11 @@ template <int kPixels, int kBlocks>
       end(p, *at.constants, at.scales, j, offset + j * p.output_plane, acc[j][0]);
       continue;
     }
-    float* const part = part_of(p, step.to, j, at.pixel);
+    float* const part = part_of(p, step.to, j, at.pair);
 #pragma GCC unroll 16
     for (int i = 0; i < kPixels; ++i) store(part + i * kLanes, acc[j][0][i]);
   }
-  if (step.to < 0 && p.epilogue.kind == EpilogueKind::kOther) {
-    finish_stored(p.epilogue, p.residual != nullptr ? p.residual + offset : nullptr,
-                  p.output + offset, kBlocks, kPixels, p.output_plane);
-  }
+  if (step.to < 0) end_stored(p, offset, kBlocks, kPixels);
 }
 
 // Tiles of 1..kTilePixels pixels.
@@ -107,27 +116,22 @@ void end_last_quarter(const StrassenPanel& p, const ChannelConstants& constants)
   constexpr int kCount = 4;
   const int blocks = p.out_channels / kLanes;
   const float* const scales = p.scales + p.half;
-  const auto run = [&]<int kPixels>(std::integral_constant<int, kPixels>, int j, int pixel) {
-    const std::ptrdiff_t at = std::ptrdiff_t{pixel} * kLanes;
+  const auto run = [&]<int kPixels>(std::integral_constant<int, kPixels>, int j, int pair) {
     Vec sums[kPixels];
 #pragma GCC unroll 4
     for (int i = 0; i < kPixels; ++i) {
-      const auto part = [&](int index) { return load(part_of(p, index, j, at + i * kLanes)); };
+      const auto part = [&](int index) { return load(part_of(p, index, j, pair + i)); };
       sums[i] = part(3) + (part(2) - part(1));
     }
-    end(p, constants, scales, j, output_offset(p, 1, 1, at) + j * p.output_plane, sums);
+    end(p, constants, scales, j, output_offset(p, 1, 1, pair) + j * p.output_plane, sums);
   };
   for (int j = 0; j < blocks; ++j) {
-    int pixel = 0;
-    for (; pixel + kCount <= p.whole; pixel += kCount)
-      run(std::integral_constant<int, kCount>{}, j, pixel);
-    for (; pixel < p.whole; ++pixel) run(std::integral_constant<int, 1>{}, j, pixel);
+    int pair = 0;
+    for (; pair + kCount <= p.whole; pair += kCount)
+      run(std::integral_constant<int, kCount>{}, j, pair);
+    for (; pair < p.whole; ++pair) run(std::integral_constant<int, 1>{}, j, pair);
   }
-  if (p.epilogue.kind == EpilogueKind::kOther) {
-    const std::ptrdiff_t offset = output_offset(p, 1, 1, 0);
-    finish_stored(p.epilogue, p.residual != nullptr ? p.residual + offset : nullptr,
-                  p.output + offset, blocks, p.whole, p.output_plane);
-  }
+  end_stored(p, output_offset(p, 1, 1, 0), blocks, p.whole);
 }
 
 template <int kBlocks>
@@ -146,9 +150,9 @@ void run_panel(const StrassenPanel& p) {
     const float* const next = at.weights + std::ptrdiff_t{p.channels} * kBlocks * kLanes;
     const Runs runs(at.step->pixels == 1 ? p.whole : p.pairs, kTilePixels);
     int done = 0;
-    runs.for_each([&](int pixel, int count) {
-      at.pixel = std::ptrdiff_t{pixel} * kLanes;
-      at.source = sums + at.pixel;
+    runs.for_each([&](int pair, int count) {
+      at.pair = pair;
+      at.source = sums + std::ptrdiff_t{pair} * kLanes;
       at.ahead = WeightsAhead::of_tile<kBlocks * kLanes>(next, p.channels, runs.count, done++);
       kTiles.fn[count](p, at);
     });

@@ -26,10 +26,10 @@ inline constexpr int kStrassenProducts = 7;
 
 // The sums of X for a run of pairs of pixels, one of each half. Distances are in floats.
 struct StrassenSums {
-  const float* input;  // NCHWc
-  std::ptrdiff_t input_plane;
-  const int* upper;  // where the pixels of the first half are in a plane
-  const int* lower;  // those of the second half
+  const float* input;
+  std::ptrdiff_t input_plane;  // from a block of c channels to the next
+  const int* upper;            // where the pixels of the first half are in a plane
+  const int* lower;            // those of the second half
   int pairs;
   int whole;                    // pairs, or one less: the last may have no pixel in the second half
   int blocks;                   // of half of the input channels
@@ -50,9 +50,11 @@ struct StrassenPanel {
   const float* scales;    // [from the first output channel here]: y is multiplied by it
   float* parts;           // scratch, strassen_parts_floats()
   const float* residual;  // null, or in the output's layout
-  float* output;          // NCHWc, the first pixel
-  std::ptrdiff_t output_plane, output_lower;  // to the next block, to the other pixel of a pair
-  ConvEpilogue epilogue;                      // bias and slopes of the first output channel here
+  float* output;          // the first pixel
+  // To the next block of channels, pair, and the other pixel of a pair. Where pixels are no
+  // neighbours, blocks are.
+  std::ptrdiff_t output_plane, output_step, output_lower;
+  ConvEpilogue epilogue;  // bias and slopes of the first output channel here
 };
 
 // Incomplete outputs of a panel.

@@ -5,6 +5,7 @@
 #include "graph/ir/constants.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/gemm/product.h"
+#include "kernels/gemm/strassen_product.h"
 #include "kernels/real.h"
 
 namespace mini_infer {
@@ -237,6 +238,12 @@ PreparedKernel prepare_float(const PrepareContext& c, Product p, const ProductEn
   return kernel;
 }
 
+// Whether it is what strassen_product() computes, for operands of the right kind.
+bool takes_strassen(const PrepareContext& c, const ProductEnd& end, const BiasStrides& strides) {
+  if (c.integer("alike_rows", 0) == 0 || end.alpha != 1.f) return false;
+  return end.bias < 0 || (end.beta == 1.f && strides.row == 0 && strides.column == 1);
+}
+
 }  // namespace
 
 Result<PreparedKernel> prepare_product(const PrepareContext& c, Product p, const ProductEnd& end) {
@@ -250,7 +257,10 @@ Result<PreparedKernel> prepare_product(const PrepareContext& c, Product p, const
   PreparedKernel kernel;
   const double flop = 2 * p.macs();
   if (dtype == DType::kFloat32 && p.batch * p.m * p.n > 0) {
-    kernel = prepare_float(c, std::move(p), end, strides);
+    auto strassen = takes_strassen(c, end, strides)
+                        ? strassen_product(c, p, end.activation, end.bias)
+                        : std::nullopt;
+    kernel = strassen ? std::move(*strassen) : prepare_float(c, std::move(p), end, strides);
   } else {
     kernel.name = "gemm/reference";
     kernel.why = cat("of ", dtype);

@@ -1,4 +1,6 @@
 // Strassen's algorithm for 1x1 convolutions: against the reference, and how far off it may be.
+#include "kernels/conv/strassen.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -103,6 +105,85 @@ TEST(Strassen, scales_of_channels_do_not_mix) {
       }
       EXPECT_LT(worst, 5e-6 * std::sqrt(squares / static_cast<double>(pixels)))
           << isa_name(isa) << ", output channel " << o;
+    }
+  }
+}
+
+// A product of matrices, in the clothes of a convolution of one column. kInputsFirst: B is [k, n],
+// and not its transpose.
+template <bool kInputsFirst>
+class ProductConv final : public ConvAlgorithm {
+ public:
+  ProductConv(const ConvShape& s, Isa isa)
+      : s_(s), lanes_(isa_lanes(isa)), product_(make_strassen_product(s.oh, s.oc, s.ic, isa)) {}
+
+  const char* name() const noexcept override { return "product"; }
+  std::size_t packed_floats() const noexcept override { return product_->packed_floats(); }
+  void pack(const float* w, float* packed, int threads) const noexcept override {
+    if (!kInputsFirst) return product_->pack_weights({w, s_.ic, 1}, packed, threads);
+    std::vector<float> b;
+    for (std::int64_t i = 0; i < s_.ic; ++i) {
+      for (std::int64_t o = 0; o < s_.oc; ++o) b.push_back(w[o * s_.ic + i]);
+    }
+    product_->pack_weights({b.data(), 1, s_.oc}, packed, threads);
+  }
+  std::size_t scratch_bytes(int threads) const noexcept override {
+    return product_->scratch_bytes(threads);
+  }
+  ConvSplit split(int threads) const noexcept override { return product_->split(threads); }
+  void run(const ConvArgs& args) const noexcept override {
+    std::vector<float> a(static_cast<std::size_t>(s_.oh * s_.ic), NAN);
+    for_each(s_.ic, [&](std::int64_t row, std::int64_t i, std::int64_t at) {
+      a[static_cast<std::size_t>(row * s_.ic + i)] = args.input[at];
+    });
+    std::vector<float> y(static_cast<std::size_t>(s_.oh * s_.oc), NAN);
+    ConvArgs own = args;
+    own.input = a.data();
+    own.output = y.data();
+    product_->run(own);
+    for_each(s_.oc, [&](std::int64_t row, std::int64_t o, std::int64_t at) {
+      args.output[at] = y[static_cast<std::size_t>(row * s_.oc + o)];
+    });
+  }
+
+ private:
+  // body(row, channel, where it is in blocked layout)
+  template <class Body>
+  void for_each(std::int64_t channels, Body&& body) const {
+    for (std::int64_t row = 0; row < s_.oh; ++row) {
+      for (std::int64_t i = 0; i < channels; ++i)
+        body(row, i, (i / lanes_ * s_.oh + row) * lanes_ + i % lanes_);
+    }
+  }
+  ConvShape s_;
+  std::int64_t lanes_;
+  std::unique_ptr<StrassenAlgorithm> product_;
+};
+
+template <bool kInputsFirst>
+constexpr Algorithm kProduct{"product",
+                             strassen_conv_declines,
+                             [](const ConvShape& s, Isa isa) -> std::unique_ptr<ConvAlgorithm> {
+                               return std::make_unique<ProductConv<kInputsFirst>>(s, isa);
+                             },
+                             InputLayout::kBlocked,
+                             1e-6,
+                             true};
+
+TEST(StrassenProduct, sizes) {
+  for (const std::int64_t m : {2, 3, 7, 28, 29, 64, 127, 197}) {
+    check({kProduct<false>, kProduct<true>}, strassen_product_shape(m, 96, 64));
+    check({kProduct<false>, kProduct<true>}, strassen_product_shape(m, 32, 160));
+  }
+  check({kProduct<false>, kProduct<true>}, strassen_product_shape(61, 224, 512));
+}
+
+TEST(StrassenProduct, activations) {
+  for (const Activation kind :
+       {Activation::kNone, Activation::kRelu, Activation::kSilu, Activation::kHardSwish}) {
+    for (const bool with_bias : {false, true}) {
+      check({kProduct<false>}, strassen_product_shape(41, 96, 64),
+            {.with_bias = with_bias, .activation = {.kind = kind, .alpha = 0.2f, .beta = 0.5f}});
     }
   }
 }

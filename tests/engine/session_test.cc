@@ -357,6 +357,45 @@ TEST(Session, scales_filters_instead_of_maps) {
   }
 }
 
+// Products of normalised rows by Strassen's algorithm: for one sequence, not for a batch, where
+// what is wrong with one would be with others.
+TEST(Session, multiplies_normalised_rows_by_strassen) {
+  pb::ModelProto model = make_model();
+  model.mutable_opset_import(0)->set_version(20);
+  pb::GraphProto& graph = *model.mutable_graph();
+  set_type(graph.mutable_input(0), "x", kFloat, {-1, 100, 256});
+  const auto weights = [&](const char* name, const std::vector<int>& dims, float size) {
+    std::vector<float> w(static_cast<std::size_t>(dims[0] * (dims.size() > 1 ? dims[1] : 1)));
+    for (std::size_t i = 0; i < w.size(); ++i) w[i] = std::sin(1.7f * static_cast<float>(i)) * size;
+    *graph.add_initializer() = float_tensor(name, dims, w);
+  };
+  weights("scale", {256}, 2.f);
+  weights("w", {256, 512}, 0.1f);
+  weights("bias", {512}, 1.f);
+  *graph.add_node() = make_node("LayerNormalization", {"x", "scale"}, {"rows"}, "norm");
+  *graph.add_node() = make_node("MatMul", {"rows", "w"}, {"product"}, "product");
+  *graph.add_node() = make_node("Add", {"product", "bias"}, {"sum"}, "sum");
+  *graph.add_node() = make_node("Gelu", {"sum"}, {"y"}, "gelu");
+  auto fast = load(model), plain = load(model, {.disabled_passes = {"infer_alike_rows"}});
+  ASSERT_TRUE(fast.ok() && plain.ok()) << fast.status().message();
+  for (const std::int64_t sequences : {1, 2}) {
+    Tensor x(DType::kFloat32, {sequences, 100, 256});
+    for (std::int64_t i = 0; i < x.elements(); ++i)
+      x.mutable_data<float>()[i] =
+          std::sin(0.37f * static_cast<float>(i) * static_cast<float>(i % 7));
+    const Shape shapes[] = {x.shape()};
+    const bool strassen = std::ranges::any_of(fast->plan(shapes)->steps, [](const auto& step) {
+      return step.kernel.find("strassen") != std::string::npos;
+    });
+    EXPECT_EQ(strassen, sequences == 1);
+    auto got = fast->run({{"x", x}}), expected = plain->run({{"x", x}});
+    ASSERT_TRUE(got.ok() && expected.ok());
+    EXPECT_THAT((*got)["y"].values<float>(),
+                testing::Pointwise(testing::FloatNear(2e-5f), (*expected)["y"].values<float>()))
+        << sequences << " sequences";
+  }
+}
+
 // A batch that the model itself states is no disagreement with the image that is planned.
 TEST(Session, says_nothing_of_a_stated_batch) {
   pb::ModelProto model = wide_maps();

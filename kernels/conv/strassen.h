@@ -11,13 +11,11 @@ namespace mini_infer {
 struct StrassenWeights {
   const float* data;
   std::int64_t output_stride, input_stride;
-  float at(std::int64_t o, std::int64_t i) const {
-    return data[o * output_stride + i * input_stride];
-  }
 };
 
 class StrassenAlgorithm : public ConvAlgorithm {
  public:
+  // pack() for weights in any order.
   virtual void pack_weights(const StrassenWeights& w, float* packed,
                             int threads) const noexcept = 0;
 };

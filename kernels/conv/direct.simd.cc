@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "kernels/conv/tile.h"
+#include "kernels/conv/tile_stream.h"
 
 namespace mini_infer::simd::MINI_ISA {
 namespace {
@@ -137,7 +137,77 @@ struct Panel {
   TilePlace at;
   const float* next;  // the panel after it
   int tiles, done;
+  int streamed;  // tiles of a row that are a stream
 };
+
+// Ends the vectors of a stream. kResidual: one is added before the activation.
+template <class Activation, bool kResidual>
+struct StreamEnd {
+  Activation activation;
+  const ChannelConstants* constants;
+  const float* residual;
+  float* output;
+  std::ptrdiff_t plane, step;
+
+  MINI_INLINE Vec start(int j) const { return load(constants->bias + j * kLanes); }
+  MINI_INLINE void operator()(int j, std::ptrdiff_t pixel, Vec sum) const {
+    const std::ptrdiff_t offset = j * plane + pixel * step;
+    if constexpr (kResidual) sum = sum + load(residual + offset);
+    store(output + offset, activation(sum, load(constants->slopes + j * kLanes)));
+  }
+};
+
+// What a stream reads.
+template <int kStep>
+auto stream_inputs(const DirectBlock& b, const TilePlace& at) {
+  if constexpr (kStep == kLanes) {
+    return BlockedInputs{b.source_plane, at.channels, 1};
+  } else {
+    return PlainInputs<kStep>{b.taps, b.tap_count};
+  }
+}
+
+// Tiles of a row that are a stream.
+template <int kStep, int kBlocks>
+int tiles_of_stream(const DirectBlock& b, const TilePlace& at) {
+  const bool whole = at.first && at.last && (kStep != kLanes || b.tap_count == 1);
+  if (kStep != kLanes && at.residual != nullptr) return 0;  // a stem has none
+  if (!whole || !stream_ends(b.epilogue, at.residual)) return 0;
+  return streamed_tiles<kBlocks>(stream_inputs<kStep>(b, at), b.width);
+}
+
+template <int kStep, int kBlocks, bool kHalf>
+void stream_tiles_of_row(const DirectBlock& b, const TilePlace& at, const TileStream& s) {
+  with_stream_end<kStep == kLanes>(
+      b.epilogue, at.residual, [&](const auto& activation, auto residual) {
+        using End = StreamEnd<std::decay_t<decltype(activation)>, residual>;
+        stream_tiles<kBlocks, kHalf>(
+            stream_inputs<kStep>(b, at), s,
+            End{activation, at.constants, at.residual, at.output, b.output_plane, b.output_step});
+      });
+  if (b.epilogue.kind == EpilogueKind::kOther)
+    finish_stored_tile(b, at, kBlocks, 1, s.tiles * kStreamPixels<kBlocks>);
+}
+
+template <int kStep, int kBlocks, bool kHalf>
+void stream_row(const DirectBlock& b, const TilePlace& row, Panel& panel) {
+  const bool inwards = b.inwards && b.rows == 1;
+  const Runs pieces = stream_pieces(b.epilogue, panel.streamed);
+  const float* const source = row.source + (kStep == kLanes ? b.taps[0] : 0);
+  pieces.for_each(
+      [&](int first, int count) {
+        const std::ptrdiff_t pixel = std::ptrdiff_t{first} * kStreamPixels<kBlocks>;
+        TilePlace at = row;
+        at.output += pixel * b.output_step;
+        if (at.residual != nullptr) at.residual += pixel * b.output_step;
+        const TileStream s{
+            source + pixel * kStep,      row.weights, panel.next, count, panel.tiles, panel.done,
+            inwards && pieces.count == 1};
+        panel.done += count;
+        stream_tiles_of_row<kStep, kBlocks, kHalf>(b, at, s);
+      },
+      inwards);
+}
 
 template <int kStep, int kRows, int kBlocks, bool kHalf>
 void run_rows(const DirectBlock& b, Panel& panel, int first_row) {
@@ -148,7 +218,13 @@ void run_rows(const DirectBlock& b, Panel& panel, int first_row) {
   at.output += first_row * b.output_row;
   if (at.residual != nullptr) at.residual += first_row * b.output_row;
   const std::ptrdiff_t depth = std::ptrdiff_t{at.channels} * b.tap_count;
-  const auto run_tile = [&](int x, int count) {
+  int streamed = 0;
+  if constexpr (kStreams && kRows == 1) {
+    streamed = panel.streamed * kStreamPixels<kBlocks>;
+    if (streamed > 0) stream_row<kStep, kBlocks, kHalf>(b, at, panel);
+  }
+  const auto run_tile = [&](int pixel, int count) {
+    const int x = streamed + pixel;
     TilePlace place = at;
     place.source += x * kStep;
     place.output += x * b.output_step;
@@ -157,14 +233,18 @@ void run_rows(const DirectBlock& b, Panel& panel, int first_row) {
         WeightsAhead::of_tile<kBlocks * kLanes>(panel.next, depth, panel.tiles, panel.done++);
     kTiles.fn[count](b, place);
   };
-  Runs(b.width, kMost).for_each(run_tile, b.inwards && b.rows == 1);
+  if (b.width > streamed)
+    Runs(b.width - streamed, kMost).for_each(run_tile, b.inwards && b.rows == 1);
 }
 
 // Narrow maps take two rows at a time.
 template <int kStep, int kBlocks, bool kHalf>
 void run_chunk(const DirectBlock& b, Panel& panel) {
   const int pairs = b.width <= kTilePixels / 2 ? b.rows / 2 : 0;
-  panel.tiles = pairs + (b.rows - 2 * pairs) * Runs(b.width, kTilePixels).count;
+  panel.streamed = tiles_of_stream<kStep, kBlocks>(b, panel.at);
+  const int rest = b.width - panel.streamed * kStreamPixels<kBlocks>;
+  const int row_tiles = panel.streamed + (rest + kTilePixels - 1) / kTilePixels;
+  panel.tiles = pairs + (b.rows - 2 * pairs) * row_tiles;
   panel.done = 0;
   const int pieces = b.rows - pairs;
   for (int step = 0; step < pieces; ++step) {
@@ -200,6 +280,7 @@ void run_block(const DirectBlock& b) {
   ChannelConstants constants;
   Panel panel{{b.source, b.weights, &constants, b.residual, b.output, b.channels, true, true, {}},
               nullptr,
+              0,
               0,
               0};
   TilePlace& at = panel.at;

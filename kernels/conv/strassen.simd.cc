@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "kernels/conv/tile.h"
+#include "kernels/conv/tile_stream.h"
 
 namespace mini_infer::simd::MINI_ISA {
 namespace {
@@ -101,6 +101,72 @@ template <int kPixels, int kBlocks>
   if (step.to < 0) end_stored(p, offset, kBlocks, kPixels);
 }
 
+// Ends the vectors of a stream of a product: adds them to a part, stores them as one.
+template <bool kAdd>
+struct PartEnd {
+  const float* add;
+  float* to;
+  std::ptrdiff_t block;
+
+  MINI_INLINE Vec start(int /*j*/) const { return zero(); }
+  MINI_INLINE void operator()(int j, std::ptrdiff_t pair, Vec sum) const {
+    const std::ptrdiff_t offset = j * block + pair * kLanes;
+    if constexpr (kAdd) sum = sum + load(add + offset);
+    store(to + offset, sum);
+  }
+};
+
+// The same where they are the output then. kResidual: one is added before the activation.
+template <class Activation, bool kResidual>
+struct OutputEnd {
+  Activation activation;
+  const ChannelConstants* constants;
+  const float* scales;
+  const float* add;
+  std::ptrdiff_t block;
+  const float* residual;
+  float* output;
+  std::ptrdiff_t plane, step;
+
+  MINI_INLINE Vec start(int /*j*/) const { return zero(); }
+  MINI_INLINE void operator()(int j, std::ptrdiff_t pair, Vec sum) const {
+    const int channels = j * kLanes;
+    sum = fma(sum + load(add + j * block + pair * kLanes), load(scales + channels),
+              load(constants->bias + channels));
+    const std::ptrdiff_t offset = j * plane + pair * step;
+    if constexpr (kResidual) sum = sum + load(residual + offset);
+    store(output + offset, activation(sum, load(constants->slopes + channels)));
+  }
+};
+
+// Tiles from pair at.pair on whose sums are parts of the output.
+template <int kBlocks>
+void stream_parts(const StrassenPanel& p, const TilePlace& at, const BlockedInputs& inputs,
+                  const TileStream& s) {
+  const std::ptrdiff_t block = std::ptrdiff_t{p.pairs} * kLanes;
+  float* const to = part_of(p, at.step->to, 0, at.pair);
+  if (at.step->add < 0)
+    return stream_tiles<kBlocks, false>(inputs, s, PartEnd<false>{nullptr, to, block});
+  stream_tiles<kBlocks, false>(inputs, s,
+                               PartEnd<true>{part_of(p, at.step->add, 0, at.pair), to, block});
+}
+
+// And those that are the output.
+template <int kBlocks>
+void stream_outputs(const StrassenPanel& p, const TilePlace& at, const BlockedInputs& inputs,
+                    const TileStream& s) {
+  const std::ptrdiff_t offset = output_offset(p, at.step->pixels, at.step->channels, at.pair);
+  with_stream_end(p.epilogue, p.residual, [&](const auto& activation, auto residual) {
+    using End = OutputEnd<std::decay_t<decltype(activation)>, residual>;
+    stream_tiles<kBlocks, false>(
+        inputs, s,
+        End{activation, at.constants, at.scales, part_of(p, at.step->add, 0, at.pair),
+            std::ptrdiff_t{p.pairs} * kLanes, p.residual != nullptr ? p.residual + offset : nullptr,
+            p.output + offset, p.output_plane, p.output_step});
+  });
+  end_stored(p, offset, kBlocks, s.tiles * kStreamPixels<kBlocks>);
+}
+
 // Tiles of 1..kTilePixels pixels.
 template <int kBlocks>
 struct Tiles {
@@ -134,9 +200,37 @@ void end_last_quarter(const StrassenPanel& p, const ChannelConstants& constants)
   end_stored(p, output_offset(p, 1, 1, 0), blocks, p.whole);
 }
 
+// One product of all pairs, whose sums of X are given.
+template <int kBlocks>
+void run_product(const StrassenPanel& p, TilePlace& at, const float* sums, const float* next) {
+  static constexpr Tiles<kBlocks> kTiles;
+  const int pairs = at.step->pixels == 1 ? p.whole : p.pairs;
+  const BlockedInputs inputs{std::ptrdiff_t{p.pairs} * kLanes, p.channels, 1};
+  const bool output = at.step->to < 0;
+  int streamed = streamed_tiles<kBlocks>(inputs, pairs);
+  if (output && !stream_ends(p.epilogue, p.residual)) streamed = 0;
+  const int before = streamed * kStreamPixels<kBlocks>;
+  const Runs runs(pairs - before, kTilePixels);
+  const int all = streamed + runs.count;
+  if constexpr (kStreams) {
+    stream_pieces(p.epilogue, streamed).for_each([&](int first, int count) {
+      at.pair = first * kStreamPixels<kBlocks>;
+      const TileStream s{
+          sums + std::ptrdiff_t{at.pair} * kLanes, at.weights, next, count, all, first, false};
+      (output ? stream_outputs<kBlocks> : stream_parts<kBlocks>)(p, at, inputs, s);
+    });
+  }
+  int done = streamed;
+  runs.for_each([&](int pair, int count) {
+    at.pair = before + pair;
+    at.source = sums + std::ptrdiff_t{at.pair} * kLanes;
+    at.ahead = WeightsAhead::of_tile<kBlocks * kLanes>(next, p.channels, all, done++);
+    kTiles.fn[count](p, at);
+  });
+}
+
 template <int kBlocks>
 void run_panel(const StrassenPanel& p) {
-  static constexpr Tiles<kBlocks> kTiles;
   ChannelConstants constants[2];
   for (int half = 0; half < 2; ++half)
     gather_constants(p.epilogue, half * p.half, p.out_channels, constants[half]);
@@ -148,14 +242,7 @@ void run_panel(const StrassenPanel& p) {
     at.scales = p.scales + at.step->channels * p.half;
     const float* const sums = p.sums + product * p.product_sums;
     const float* const next = at.weights + std::ptrdiff_t{p.channels} * kBlocks * kLanes;
-    const Runs runs(at.step->pixels == 1 ? p.whole : p.pairs, kTilePixels);
-    int done = 0;
-    runs.for_each([&](int pair, int count) {
-      at.pair = pair;
-      at.source = sums + std::ptrdiff_t{pair} * kLanes;
-      at.ahead = WeightsAhead::of_tile<kBlocks * kLanes>(next, p.channels, runs.count, done++);
-      kTiles.fn[count](p, at);
-    });
+    run_product<kBlocks>(p, at, sums, next);
     at.weights = next;
   }
   end_last_quarter(p, constants[1]);

@@ -50,24 +50,45 @@ MINI_INLINE void gather_constants(const ConvEpilogue& e, int first, int count,
   }
 }
 
+// The activations that are computed on registers.
+struct Clamp {
+  Vec low, high;
+  MINI_INLINE Clamp(float least, float most) : low(broadcast(least)), high(broadcast(most)) {}
+  MINI_INLINE explicit Clamp(const ConvEpilogue& e) : Clamp(e.low, e.high) {}
+  static MINI_INLINE Clamp none() { return {-__builtin_inff(), __builtin_inff()}; }
+  MINI_INLINE Vec operator()(Vec x, Vec /*slope*/) const { return min_nan(max_nan(x, low), high); }
+};
+struct Slope {
+  MINI_INLINE Vec operator()(Vec x, Vec slope) const { return select(x < zero(), x * slope, x); }
+};
+struct HardSwish {
+  Vec alpha, beta, one = broadcast(1.f);
+  MINI_INLINE explicit HardSwish(const ConvEpilogue& e)
+      : alpha(broadcast(e.activation.alpha)), beta(broadcast(e.activation.beta)) {}
+  MINI_INLINE Vec operator()(Vec x, Vec /*slope*/) const {
+    return x * min_nan(max_nan(fma(x, alpha, beta), zero()), one);
+  }
+};
+// body(activation), but for kOther.
+template <class Body>
+MINI_INLINE void with_activation(const ConvEpilogue& e, Body&& body) {
+  if (e.kind == EpilogueKind::kClamp) {
+    body(Clamp(e));
+  } else if (e.kind == EpilogueKind::kSlope) {
+    body(Slope{});
+  } else if (e.kind == EpilogueKind::kHardSwish) {
+    body(HardSwish(e));
+  }
+}
+
 // x = activation(x), for the kinds that are computed on registers.
 template <int kCount>
 MINI_INLINE void activate_tile(const ConvEpilogue& e, Vec slope, Vec (&x)[kCount]) {
-  if (e.kind == EpilogueKind::kClamp) {
-    const Vec low = broadcast(e.low), high = broadcast(e.high);
+  with_activation(
+      e, [&](const auto& activation) __attribute__((always_inline)) {
 #pragma GCC unroll 32
-    for (int i = 0; i < kCount; ++i) x[i] = min_nan(max_nan(x[i], low), high);
-  } else if (e.kind == EpilogueKind::kSlope) {
-#pragma GCC unroll 32
-    for (int i = 0; i < kCount; ++i) x[i] = select(x[i] < zero(), x[i] * slope, x[i]);
-  } else if (e.kind == EpilogueKind::kHardSwish) {
-    const Vec alpha = broadcast(e.activation.alpha), beta = broadcast(e.activation.beta);
-    const Vec one = broadcast(1.f);
-#pragma GCC unroll 32
-    for (int i = 0; i < kCount; ++i) {
-      x[i] = x[i] * min_nan(max_nan(fma(x[i], alpha, beta), zero()), one);
-    }
-  }
+        for (int i = 0; i < kCount; ++i) x[i] = activation(x[i], slope);
+      });
 }
 
 // output[pixel] = activation(acc[pixel] + residual[pixel]), or with the residual added last, for
@@ -123,8 +144,8 @@ MINI_INLINE void with_panel(int channels, Body&& body) {
 
 // acc[pixel][block] += source[pixel] * weights[block], for one input channel. kRows rows of kPixels
 // pixels. kHalf: of the last block, half the lanes. Its products read the pixel again, as part of
-// the instruction: on Zen 4 a broadcast of its own takes longer than half a block does (14 pixels of
-// one and a half blocks: 23.5 cycles, or 21.1).
+// the instruction: on Zen 4 a broadcast of its own takes longer than half a block does (14 pixels
+// of one and a half blocks: 23.5 cycles, or 21.1).
 template <int kStep, int kRows, int kPixels, int kBlocks, bool kHalf>
 MINI_INLINE void multiply_add(const float* source, std::ptrdiff_t source_row, const float* weights,
                               Vec (&acc)[kBlocks][kRows][kPixels]) {
@@ -168,7 +189,9 @@ MINI_INLINE void multiply_channels(const float* source, std::ptrdiff_t source_ro
 struct Runs {
   int count, least, longer;
   MINI_INLINE Runs(int width, int most)
-      : count((width + most - 1) / most), least(width / count), longer(width % count) {}
+      : count((width + most - 1) / most),
+        least(count > 0 ? width / count : 0),
+        longer(count > 0 ? width % count : 0) {}
   // body(first, pixels); inwards: see piece_order.h.
   template <class Body>
   MINI_INLINE void for_each(Body&& body, bool inwards = false) const {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "kernels/conv/tile.h"
+#include "kernels/conv/tile_stream.h"
 #include "kernels/conv/winograd_axis.h"
 
 namespace mini_infer::simd::MINI_ISA {
@@ -249,6 +249,16 @@ struct ProductTiles {
   constexpr ProductTiles() : ProductTiles(std::make_integer_sequence<int, kTilePixels>()) {}
 };
 
+struct ProductEnd {
+  float* products;
+  std::ptrdiff_t block;
+
+  MINI_INLINE Vec start(int /*j*/) const { return zero(); }
+  MINI_INLINE void operator()(int j, std::ptrdiff_t tile, Vec sum) const {
+    store(products + j * block + tile * kLanes, sum);
+  }
+};
+
 // What the inverse transform of one block of output channels shares.
 struct InverseBlock {
   Vec bias, slope;
@@ -361,12 +371,22 @@ void multiply_panel(const WinogradOutput& out, const float* weights, const float
                     float* products) {
   constexpr ProductTiles<kBlocks, kHalf> kTiles;
   const float* v = out.v + e * out.v_element;
-  const std::ptrdiff_t depth = std::ptrdiff_t{out.channels} * out.parts;
-  const Runs runs(out.tiles, kTilePixels);
-  int run = 0;
+  const BlockedInputs inputs{out.v_block, out.channels, out.parts};
+  const int streamed = streamed_tiles<kBlocks>(inputs, out.tiles);
+  const int before = streamed * kStreamPixels<kBlocks>;
+  const Runs runs(out.tiles - before, kTilePixels);
+  int run = streamed;
+  const int all = streamed + runs.count;
+  if constexpr (kStreams) {
+    if (streamed > 0) {
+      stream_tiles<kBlocks, kHalf>(inputs, {v, weights, next, streamed, all, 0, false},
+                                   ProductEnd{products, std::ptrdiff_t{out.tiles} * kLanes});
+    }
+  }
   runs.for_each([&](int first, int count) {
+    first += before;
     kTiles.fn[count](v + first * kLanes, out, weights, products + first * kLanes,
-                     WeightsAhead::of_tile<kBlocks * kLanes>(next, depth, runs.count, run++));
+                     WeightsAhead::of_tile<kBlocks * kLanes>(next, inputs.depth(), all, run++));
   });
 }
 

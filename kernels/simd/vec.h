@@ -139,6 +139,16 @@ MINI_INLINE Vec in_register(Vec v) {
   return v;
 }
 
+// The same vector, but the compiler does not use it before it has done what is above.
+MINI_INLINE Vec not_earlier(Vec v) {
+#if defined(__aarch64__)
+  asm volatile("" : "+w"(v.data) : : "memory");
+#else
+  asm volatile("" : "+v"(v.data) : : "memory");
+#endif
+  return v;
+}
+
 // a[lane] * b + c; one instruction on NEON.
 MINI_INLINE Vec fma_lane(Vec a, int lane, Vec b, Vec c) {
 #if defined(__aarch64__)

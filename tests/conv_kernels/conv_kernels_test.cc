@@ -46,9 +46,25 @@ TEST(Pointwise, many_blocks_of_pixels) {
   check({kDirect}, batch);
 }
 
+// Runs of tiles and what is left of them, for each kind of a last panel, and channels that are a
+// block or two, or just not.
+TEST(Pointwise, runs_of_pixels) {
+  for (std::int64_t pixels = 1; pixels <= 74; ++pixels) {
+    for (const std::int64_t oc : {8, 24, 33, 64}) {
+      ConvShape s = square(pixels % 4 < 2 ? 16 : 33, oc, 1, 1, 1, 0);
+      s.iw = pixels;
+      check({kDirect}, s);
+    }
+  }
+  for (const std::int64_t ic : {15, 17, 31, 32, 255, 256})
+    check({kDirect}, square(ic, 40, 7, 1, 1, 0));
+}
+
 TEST(Pointwise, epilogues) {
-  for (const ProblemOptions& options : epilogues())
+  for (const ProblemOptions& options : epilogues()) {
     check({kDirect}, square(20, 41, 9, 1, 1, 0), options);
+    check({kDirect}, square(20, 24, 11, 1, 1, 0), options);
+  }
 }
 
 TEST(Pointwise, groups) {
@@ -246,8 +262,12 @@ TEST(Stem, wide_rows) {
 }
 
 TEST(Stem, epilogues) {
-  for (const ProblemOptions& options : epilogues())
+  for (const ProblemOptions& options : epilogues()) {
     check({kStem}, square(3, 41, 15, 3, 2, 1), options);
+    ConvShape wide = square(3, 57, 5, 3, 1, 1);
+    wide.iw = 81;
+    check({kStem}, wide, options);
+  }
 }
 
 ConvShape depthwise(std::int64_t channels, std::int64_t size, std::int64_t kernel,

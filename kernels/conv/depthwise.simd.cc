@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "kernels/conv/depthwise_strided.h"
 #include "kernels/conv/tile.h"
 
 namespace mini_infer::simd::MINI_ISA {
@@ -224,6 +225,9 @@ bool run_known_width(const DepthwiseRows& r) {
 }  // namespace
 
 void depthwise_conv_f32(const DepthwiseRows& rows) {
+  if constexpr (kRegisters == 32) {
+    if (DepthwiseStrided::takes(rows)) return DepthwiseStrided::run(rows);
+  }
   if (rows.dilation_w == 1 && rows.stride_w == 1 && run_known_width<1>(rows)) return;
   if (rows.dilation_w == 1 && rows.stride_w == 2 && run_known_width<2>(rows)) return;
   run_rows<AnyColumns, 1>(rows);

@@ -9,21 +9,10 @@
 //
 // A strip of two columns is gone down row by row, with the filter and the sums of three rows of
 // output in registers.
-#include "kernels/conv/depthwise.simd.h"
-#include "kernels/conv/tile.h"
+#include "kernels/conv/depthwise_strip.h"
 
 namespace mini_infer::simd::MINI_ISA {
 namespace {
-
-// Columns of a band of rows.
-struct Strip {
-  const float* input;  // what output row 0 reads with its first taps; may lie outside of the image
-  int ix, iy;          // column and row there
-  int rows;            // of output
-  const float* residual;
-  float* output;
-  Vec bias, slope;
-};
 
 // Two columns of output, of four of input.
 struct Pair {
@@ -87,7 +76,7 @@ struct Columns {
   const float* at[kEdge ? kInputs : 1];
   std::ptrdiff_t steps[kEdge ? kInputs : 1];
 
-  MINI_INLINE Columns(const DepthwiseRows& r, const Strip& s) {
+  MINI_INLINE Columns(const DepthwiseRows& r, const DepthwiseStrip& s) {
     alignas(64) static constexpr float kZeros[kLanes] = {};
     const std::ptrdiff_t row = std::ptrdiff_t{r.iw} * kLanes;
     if constexpr (kEdge) {
@@ -125,7 +114,8 @@ struct Sums {
   }
   // kClamp: the epilogue is that alone.
   template <bool kClamp>
-  MINI_INLINE void end(const DepthwiseRows& r, const Strip& s, std::ptrdiff_t offset) const {
+  MINI_INLINE void end(const DepthwiseRows& r, const DepthwiseStrip& s,
+                       std::ptrdiff_t offset) const {
     Vec y[Kind::kOutputs];
     Kind::end(m, y);
     float* const output = s.output + offset;
@@ -143,7 +133,7 @@ struct Sums {
 };
 
 template <typename Kind, bool kEdge, bool kClamp>
-[[gnu::noinline]] void run_strip(const DepthwiseRows& r, const Strip& s) {
+[[gnu::noinline]] void run_strip(const DepthwiseRows& r, const DepthwiseStrip& s) {
   Vec w[3][Kind::kProducts];
   MINI_UNROLL
   for (int ky = 0; ky < 3; ++ky) {
@@ -210,7 +200,7 @@ template <typename Kind, bool kEdge, bool kClamp>
 }
 
 template <bool kClamp>
-void run_at(const DepthwiseRows& r, const Strip& s, bool two) {
+void run_at(const DepthwiseRows& r, const DepthwiseStrip& s, bool two) {
   const auto inside = [&](int columns) { return s.ix >= 0 && s.ix + columns <= r.iw; };
   if (two && inside(Pair::kInputs)) return run_strip<Pair, false, kClamp>(r, s);
   if (two) return run_strip<Pair, true, kClamp>(r, s);
@@ -229,31 +219,11 @@ int band_rows(const DepthwiseRows& r) {
 }  // namespace
 
 void depthwise_winograd_f32(const DepthwiseRows& r) {
-  Strip s{};
-  s.bias = bias_of(r.epilogue, r.first_channel, r.channels);
-  s.slope = slopes_of(r.epilogue, r.first_channel, r.channels);
   const bool clamp = r.epilogue.kind == EpilogueKind::kClamp && r.residual == nullptr;
   const auto run = clamp ? run_at<true> : run_at<false>;
-  const int strips = (r.ow + 1) / 2;
-  const auto band = [&](int row, int rows) {
-    const int oy = r.first_row + row;
-    s.rows = rows;
-    s.iy = oy - r.pad_top;
-    const std::ptrdiff_t first = std::ptrdiff_t{oy} * r.ow * kLanes;
-    for (int i = 0; i < strips; ++i) {
-      const int ox = 2 * piece_at(i, strips, r.inwards);
-      s.ix = ox - r.pad_left;
-      s.input = r.input + (std::ptrdiff_t{s.iy} * r.iw + s.ix) * kLanes;
-      s.output = r.output + first + ox * kLanes;
-      s.residual = r.residual == nullptr ? nullptr : r.residual + first + ox * kLanes;
-      run(r, s, ox + 1 < r.ow);
-    }
-    if (r.epilogue.kind == EpilogueKind::kOther) {
-      finish_stored(r.epilogue, r.residual == nullptr ? nullptr : r.residual + first,
-                    r.output + first, 1, rows * r.ow, 0);
-    }
-  };
-  Runs(r.rows, band_rows(r)).for_each(band, r.inwards);
+  for_each_strip(r, band_rows(r), Pair::kOutputs, [&](const DepthwiseStrip& s, int columns) {
+    run(r, s, columns == Pair::kOutputs);
+  });
 }
 
 }  // namespace mini_infer::simd::MINI_ISA

@@ -319,11 +319,29 @@ TEST(Depthwise, uneven_everything) {
 
 TEST(Depthwise, epilogues) {
   for (const ProblemOptions& options : epilogues())
-    for (const std::int64_t size : {13, 20})
+    for (const std::int64_t size : {13, 20}) {
       check(kDepthwises, depthwise(37, size, 3, 1, 1), options);
+      check(kDepthwises, depthwise(37, size, 3, 2, 1), options);
+    }
 }
 
 TEST(Depthwise, larger_maps) { check(kDepthwises, depthwise(40, 57, 3, 2, 1)); }
+
+// Each side of an image may be padded or not.
+TEST(Depthwise, uneven_padding_with_stride) {
+  for (int sides = 0; sides < 16; ++sides) {
+    for (const std::int64_t size : {2, 3, 8, 9, 37}) {
+      ConvShape s = depthwise(20, size, 3, 2, 0);
+      s.iw = size + 1;
+      s.pad_top = sides & 1;
+      s.pad_left = sides >> 1 & 1;
+      s.pad_bottom = sides >> 2 & 1;
+      s.pad_right = sides >> 3 & 1;
+      if (size + s.pad_top + s.pad_bottom < 3) continue;
+      check(kDepthwises, s);
+    }
+  }
+}
 
 // Bands of rows, which the Winograd kernel makes of tall and of wide maps.
 TEST(Depthwise, bands_of_rows) {

@@ -30,6 +30,8 @@ struct Algorithm {
 
 constexpr Algorithm kDirect{"direct", direct_conv_declines, make_direct_conv, false};
 constexpr Algorithm kStem{"stem", stem_conv_declines, make_stem_conv, true};
+constexpr Algorithm kStemWinograd{"stem_winograd", stem_winograd_conv_declines,
+                                  make_stem_winograd_conv, true};
 constexpr Algorithm kDepthwise{"depthwise", depthwise_conv_declines, make_depthwise_conv, false,
                                true};
 constexpr Algorithm kDepthwiseWinograd{"depthwise_winograd", depthwise_winograd_conv_declines,
@@ -52,10 +54,11 @@ struct Layer {
 
 std::vector<Layer> layers() {
   std::vector<Layer> all = {
-      {3, 64, 224, 7, 2, {kStem}},  // resnet50
-      {3, 32, 224, 3, 2, {kStem}},  // mobilenet
-      {3, 64, 224, 3, 1, {kStem}},  // vgg16
-      {3, 96, 224, 4, 4, {kStem}},  // patches
+      {3, 64, 224, 7, 2, {kStem}},                 // resnet50
+      {3, 32, 224, 3, 2, {kStem}},                 // mobilenet
+      {3, 64, 224, 3, 1, {kStem}},                 // vgg16
+      {3, 32, 640, 6, 2, {kStem, kStemWinograd}},  // yolov5s
+      {3, 96, 224, 4, 4, {kStem}},                 // patches
   };
   const std::int64_t pointwise[][4] = {
       {64, 64, 56, 1},    {64, 256, 56, 1},  {256, 64, 56, 1},  {256, 128, 56, 1},

@@ -78,6 +78,9 @@ constexpr Layout kPlain = Layout::kPlain, kBlocked = Layout::kBlocked;
 constexpr Algorithm kAlgorithms[] = {
     {"stem", "reads plain channels", kPlain, kBlocked, flat_declines<stem_conv_declines>,
      flat_cost<direct_conv_cost>, prepare_flat<make_stem_conv>},
+    {"stem_winograd", "reads plain channels, halved by its stride", kPlain, kBlocked,
+     constant_declines<stem_winograd_conv_declines>, flat_cost<stem_winograd_conv_cost>,
+     prepare_flat<make_stem_winograd_conv>},
     {"depthwise", "one filter for each channel", kBlocked, kBlocked,
      flat_declines<depthwise_conv_declines>, flat_cost<depthwise_conv_cost>,
      prepare_flat<make_depthwise_conv>},

@@ -85,6 +85,11 @@ std::unique_ptr<ConvAlgorithm> make_strassen_conv(const ConvShape& shape, Isa is
 const char* stem_conv_declines(const ConvShape& shape, Isa isa);
 std::unique_ptr<ConvAlgorithm> make_stem_conv(const ConvShape& shape, Isa isa);
 
+// The same by Winograd's F(4x4, 3x3) on the input halved on both axes: 5x5 and 6x6 with stride 2, even
+// padding, at most 4 channels.
+const char* stem_winograd_conv_declines(const ConvShape& shape, Isa isa);
+std::unique_ptr<ConvAlgorithm> make_stem_winograd_conv(const ConvShape& shape, Isa isa);
+
 // One filter per channel, NCHWc. Any kernel, stride, dilation and padding.
 const char* depthwise_conv_declines(const ConvShape& shape, Isa isa);
 std::unique_ptr<ConvAlgorithm> make_depthwise_conv(const ConvShape& shape, Isa isa);

@@ -16,6 +16,7 @@ double direct_conv_cost(const ConvShape& shape, Isa isa);
 double strassen_conv_cost(const ConvShape& shape, Isa isa);
 // F(tile x tile, taps x taps): F(4,3), F(2,3) or F(2,5).
 double winograd_conv_cost(const ConvShape& shape, int tile, int taps, Isa isa);
+double stem_winograd_conv_cost(const ConvShape& shape, Isa isa);
 // On plain layouts.
 double row_conv_cost(const ConvGeometry& geometry);
 double im2col_conv_cost(const ConvGeometry& geometry);

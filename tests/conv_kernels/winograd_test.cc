@@ -224,6 +224,62 @@ TEST(WinogradOneAxis, error_is_bounded) {
   }
 }
 
+constexpr Algorithm kStemWinograd{"stem winograd",
+                                  stem_winograd_conv_declines,
+                                  make_stem_winograd_conv,
+                                  InputLayout::kPlain,
+                                  2e-6,
+                                  true};
+
+TEST(StemWinograd, channels_kernels_and_padding) {
+  for (const std::int64_t ic : {1, 2, 3, 4}) {
+    for (const std::int64_t kernel : {5, 6}) {
+      for (const std::int64_t pad : {0, 2, 4})
+        check({kStemWinograd}, square(ic, 5 + 7 * ic, 21, kernel, 2, pad));
+    }
+  }
+  ConvShape s = square(3, 20, 14, 6, 2, 0);
+  s.n = 3;
+  s.kw = 5;
+  s.pad_top = 2;
+  s.pad_right = 3;
+  check({kStemWinograd}, s);
+}
+
+// Odd extents, and rows and columns that no output reads.
+TEST(StemWinograd, sizes) {
+  for (std::int64_t size = 6; size <= 33; ++size) {
+    for (const std::int64_t pad : {0, 2}) {
+      ConvShape s = square(3, 17, size, 6, 2, pad);
+      s.iw = size + 9;
+      s.pad_bottom = s.pad_right = 0;
+      check({kStemWinograd}, s);
+    }
+  }
+}
+
+TEST(StemWinograd, epilogues) {
+  for (const ProblemOptions& options : epilogues())
+    check({kStemWinograd}, square(3, 41, 30, 6, 2, 2), options);
+}
+
+TEST(StemWinograd, error_is_bounded_and_others_are_declined) {
+  for (const Isa isa : supported_isas()) {
+    const ConvShape s = square(3, 32, 64, 6, 2, 2);
+    EXPECT_LT(relative_error(kStemWinograd, s, isa), 2e-5) << isa_name(isa);
+    const auto declines = [&](ConvShape shape) {
+      set_output_extents(shape);
+      return stem_winograd_conv_declines(shape, isa) != nullptr;
+    };
+    EXPECT_FALSE(declines(s));
+    for (const ConvShape& other :
+         {square(5, 32, 64, 6, 2, 2), square(3, 32, 64, 7, 2, 2), square(3, 32, 64, 6, 1, 2),
+          square(3, 32, 64, 6, 2, 1), square(3, 32, 64, 6, 2, 2, 2), square(3, 32, 64, 3, 2, 2)}) {
+      EXPECT_TRUE(declines(other)) << other.ic << " " << other.kh << " " << other.stride_h;
+    }
+  }
+}
+
 // Of a third axis each tap is a part.
 TEST(WinogradInDepth, kernels_strides_padding_dilations) {
   for (const auto& [kernel, stride, dilation, pad] : {std::array<std::int64_t, 4>{1, 1, 1, 0},

@@ -272,4 +272,12 @@ bool prefers_single_images(const Graph& graph, std::int64_t images) {
   return activations > kCached && image > kLeast && 2.5 * image > weights;
 }
 
+int threads_for_images(std::int64_t images, int threads) {
+  const std::int64_t rounds = (images + threads - 1) / threads;
+  // What threads that share an image get done is about as much.
+  constexpr double kBusy = 0.9;
+  const bool busy = static_cast<double>(images) >= kBusy * static_cast<double>(rounds * threads);
+  return busy ? threads : 1;
+}
+
 }  // namespace mini_infer

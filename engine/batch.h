@@ -1,6 +1,6 @@
-// Running the images of a batch one after the other. A network whose activations are larger than
-// its weights keeps those of one image in the caches, where those of a whole batch would go to
-// memory and back between any two layers.
+// Running the images of a batch apart: one after the other, or on as many threads. A network whose
+// activations are larger than its weights keeps those of one image in the caches, where those of a
+// whole batch would go to memory and back between any two layers.
 #pragma once
 
 #include <cstdint>
@@ -19,5 +19,9 @@ std::int64_t separate_images(const Graph& graph, const OpLookup& ops);
 // Whether one image at a time moves fewer bytes: all activations of a batch against the weights of
 // every image. The shapes of the graph are known.
 bool prefers_single_images(const Graph& graph, std::int64_t images);
+
+// Threads that take whole images, which then wait for nobody within them: all of them where few are
+// left without one at the end, otherwise 1, so that they share each image.
+int threads_for_images(std::int64_t images, int threads);
 
 }  // namespace mini_infer

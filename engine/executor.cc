@@ -56,11 +56,11 @@ int useful_threads(const Plan& plan, int threads) {
 // The memory of one run.
 struct Executor::State {
   Tensor arena;
-  std::vector<void*> pointers;    // by value; nullptr until it is there
-  std::vector<ValueId> external;  // those in the caller's inputs and outputs
-  std::vector<Tensor> heap;       // by value, for those that dynamic steps make
-  std::vector<Tensor> outputs;
+  std::vector<void*> pointers;     // by value; nullptr until it is there
+  std::vector<ValueId> external;   // those in the caller's inputs and outputs
+  std::vector<Tensor> heap;        // by value, for those that dynamic steps make
   std::span<const Tensor> inputs;  // the caller's
+  std::span<Tensor> outputs;
   // Pointers and tensors of one step, kept to save allocations.
   std::vector<const void*> in;
   std::vector<void*> out;
@@ -68,13 +68,13 @@ struct Executor::State {
 };
 
 Executor::Executor(std::shared_ptr<const Plan> plan, const OpLookup& ops,
-                   const PrepareContext::Environment& environment, std::size_t memory_limit)
+                   PrepareContext::Environment environment, std::size_t memory_limit)
     : plan_(std::move(plan)),
       ops_(ops),
-      environment_(environment),
+      environment_(std::move(environment)),
       memory_limit_(memory_limit),
       output_memory_(std::make_shared<BlockPool>(2 * plan_->outputs.size(), SIZE_MAX)),
-      threads_(useful_threads(*plan_, environment.threads)) {}
+      threads_(useful_threads(*plan_, environment_.threads)) {}
 
 Executor::~Executor() = default;
 
@@ -87,10 +87,10 @@ std::unique_ptr<Executor::State> Executor::take_state() {
 }
 
 void Executor::give_back(std::unique_ptr<State> state) {
-  state->outputs.clear();
   for (Tensor& tensor : state->heap) tensor = Tensor();
   const std::lock_guard lock(mutex_);
-  if (idle_.size() < kMostIdleStates) idle_.push_back(std::move(state));
+  const auto most = std::max(kMostIdleStates, static_cast<std::size_t>(plan_->image_threads));
+  if (idle_.size() < most) idle_.push_back(std::move(state));
 }
 
 // Arena and constants: the same for all runs with this state.
@@ -121,15 +121,15 @@ Status Executor::make_memory(State& state) {
 }
 
 // Memory and pointers that are known before the first step.
-Status Executor::start(State& state, std::span<const Tensor> inputs) {
+Status Executor::start(State& state, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
   if (state.arena.empty()) MINI_TRY(make_memory(state));
   state.inputs = inputs;
-  state.outputs.assign(plan_->outputs.size(), Tensor());
+  state.outputs = outputs;
   for (std::size_t i = 0; i < plan_->outputs.size(); ++i) {
     const PlanOutput& out = plan_->outputs[i];
-    if (!out.in_place) continue;
+    if (!out.in_place || !outputs[i].empty()) continue;
     const Slot& slot = plan_->slots[static_cast<std::size_t>(out.value)];
-    MINI_TRY_ASSIGN(state.outputs[i], allocate_from(*output_memory_, slot.dtype, *slot.shape));
+    MINI_TRY_ASSIGN(outputs[i], allocate_from(*output_memory_, slot.dtype, *slot.shape));
   }
   for (const ValueId id : state.external) {
     const Slot& slot = plan_->slots[static_cast<std::size_t>(id)];
@@ -241,48 +241,45 @@ Status Executor::show_outputs(std::size_t s, const State& state,
   return observer(s, outputs);
 }
 
-Result<std::vector<Tensor>> Executor::finish(State& state) {
+Status Executor::finish(State& state) {
   for (std::size_t i = 0; i < plan_->outputs.size(); ++i) {
     const PlanOutput& out = plan_->outputs[i];
     if (out.in_place) continue;
     const Tensor tensor = tensor_of(out.value, state);
     const bool owned = plan_->slots[static_cast<std::size_t>(out.value)].kind == Slot::Kind::kHeap;
-    state.outputs[i] = owned ? tensor : tensor.clone();
+    if (!state.outputs[i].empty()) {
+      std::memcpy(state.outputs[i].mutable_data(), tensor.data(), tensor.bytes());
+    } else {
+      state.outputs[i] = owned ? tensor : tensor.clone();
+    }
   }
-  return std::move(state.outputs);
+  return ok();
 }
 
-Result<std::vector<Tensor>> Executor::run_once(std::span<const Tensor> inputs, Profiler* profiler,
-                                               const StepObserver* observer) {
+Status Executor::run_once(std::span<const Tensor> inputs, std::span<Tensor> outputs,
+                          Profiler* profiler, const StepObserver* observer) {
   std::unique_ptr<State> state = take_state();
   if (state == nullptr) state = std::make_unique<State>();
-  MINI_TRY(start(*state, inputs));
+  MINI_TRY(start(*state, inputs, outputs));
   Status status;
   // Waiting threads would only spin while somebody looks at the values.
   const int region = observer == nullptr ? threads_ : 1;
   with_threads(region, [&] { status = run_steps(*state, profiler, observer); });
   MINI_TRY(status);
-  Result<std::vector<Tensor>> outputs = finish(*state);
+  MINI_TRY(finish(*state));
   give_back(std::move(state));
-  return outputs;
+  return ok();
 }
 
 namespace {
 
 // Image i of a tensor [images, ...].
-Tensor image_of(Tensor& batch, std::int64_t images, std::int64_t i) {
+Tensor image_of(const Tensor& batch, std::int64_t images, std::int64_t i) {
   Shape shape = batch.shape();
   shape[0] /= images;
   const std::size_t bytes = batch.bytes() / static_cast<std::size_t>(images);
-  auto* data = static_cast<std::byte*>(batch.mutable_data());
+  auto* data = static_cast<std::byte*>(const_cast<void*>(batch.data()));
   return Tensor::view(batch.dtype(), shape, data + static_cast<std::size_t>(i) * bytes);
-}
-
-// A tensor for all images like this one's.
-Result<Tensor> batch_like(const Tensor& image, std::int64_t images, BlockPool& pool) {
-  Shape shape = image.shape();
-  shape[0] *= images;
-  return allocate_from(pool, image.dtype(), shape);
 }
 
 }  // namespace
@@ -296,7 +293,9 @@ Result<std::vector<Tensor>> Executor::trace(std::span<const Tensor> inputs,
         "set SessionOptions::batch_by_image to false");
   }
   const FlushDenormals flush;
-  return run_once(inputs, nullptr, &observer);
+  std::vector<Tensor> outputs(plan_->outputs.size());
+  MINI_TRY(run_once(inputs, outputs, nullptr, &observer));
+  return outputs;
 }
 
 Result<std::vector<Tensor>> Executor::run(std::span<const Tensor> inputs, Profiler* profiler) {
@@ -305,21 +304,39 @@ Result<std::vector<Tensor>> Executor::run(std::span<const Tensor> inputs, Profil
     profiler->seconds.resize(plan_->steps.size(), 0);
     ++profiler->runs;
   }
+  if (plan_->images > 1) return run_images(inputs, profiler);
+  std::vector<Tensor> outputs(plan_->outputs.size());
+  MINI_TRY(run_once(inputs, outputs, profiler, nullptr));
+  return outputs;
+}
+
+Result<std::vector<Tensor>> Executor::run_images(std::span<const Tensor> inputs,
+                                                 Profiler* profiler) {
   const std::int64_t images = plan_->images;
-  if (images == 1) return run_once(inputs, profiler, nullptr);
-  std::vector<Tensor> all(inputs.begin(), inputs.end()), image(inputs.size()), outputs;
-  for (std::int64_t i = 0; i < images; ++i) {
-    for (std::size_t k = 0; k < all.size(); ++k) image[k] = image_of(all[k], images, i);
-    MINI_TRY_ASSIGN(const std::vector<Tensor> results, run_once(image, profiler, nullptr));
-    for (std::size_t k = 0; k < results.size(); ++k) {
-      if (i == 0) {
-        MINI_TRY_ASSIGN(Tensor batch, batch_like(results[k], images, *output_memory_));
-        outputs.push_back(std::move(batch));
-      }
-      std::memcpy(image_of(outputs[k], images, i).mutable_data(), results[k].data(),
-                  results[k].bytes());
-    }
+  std::vector<Tensor> outputs;
+  for (const PlanOutput& out : plan_->outputs) {
+    const Slot& slot = plan_->slots[static_cast<std::size_t>(out.value)];
+    Shape shape = *slot.shape;
+    shape[0] *= images;
+    MINI_TRY_ASSIGN(Tensor batch, allocate_from(*output_memory_, slot.dtype, shape));
+    outputs.push_back(std::move(batch));
   }
+  const auto run_image = [&](std::int64_t i) -> Status {
+    std::vector<Tensor> image, results;
+    for (const Tensor& batch : inputs) image.push_back(image_of(batch, images, i));
+    for (const Tensor& batch : outputs) results.push_back(image_of(batch, images, i));
+    return run_once(image, results, profiler, nullptr);
+  };
+  std::vector<Status> statuses(static_cast<std::size_t>(images));
+  const auto run_range = [&](Range range, int /*thread*/) {
+    for (std::int64_t i = range.begin; i < range.end; ++i)
+      statuses[static_cast<std::size_t>(i)] = run_image(i);
+  };
+  // Within parallel_for() kernels would have one thread each.
+  const bool apart = plan_->image_threads > 1 && profiler == nullptr;
+  if (apart) parallel_for(plan_->image_threads, images, kParallelThreshold, run_range);
+  if (!apart) run_range({0, images}, 0);
+  for (Status& status : statuses) MINI_TRY(std::move(status));
   return outputs;
 }
 

@@ -20,9 +20,9 @@ struct Profiler {
 
 class Executor {
  public:
-  // `ops` and `environment` must outlive the executor.
+  // `ops` must outlive the executor; the plan was made in the environment.
   Executor(std::shared_ptr<const Plan> plan, const OpLookup& ops,
-           const PrepareContext::Environment& environment, std::size_t memory_limit);
+           PrepareContext::Environment environment, std::size_t memory_limit);
   ~Executor();
 
   const Plan& plan() const { return *plan_; }
@@ -33,9 +33,11 @@ class Executor {
   Result<std::vector<Tensor>> trace(std::span<const Tensor> inputs, const StepObserver& observer);
 
  private:
-  // One image of a batch, or all that the plan is for.
-  Result<std::vector<Tensor>> run_once(std::span<const Tensor> inputs, Profiler* profiler,
-                                       const StepObserver* observer);
+  Result<std::vector<Tensor>> run_images(std::span<const Tensor> inputs, Profiler* profiler);
+  // One image of a batch, or all that the plan is for, to memory of its own for each output; where
+  // an output is an empty tensor, it is made.
+  Status run_once(std::span<const Tensor> inputs, std::span<Tensor> outputs, Profiler* profiler,
+                  const StepObserver* observer);
   struct State;
   std::unique_ptr<State> take_state();
   void give_back(std::unique_ptr<State> state);
@@ -47,15 +49,15 @@ class Executor {
   Status run_dynamic(const Step& step, State& state);
   Tensor tensor_of(ValueId id, const State& state) const;
   Status make_memory(State& state);
-  Status start(State& state, std::span<const Tensor> inputs);
-  Result<std::vector<Tensor>> finish(State& state);
+  Status start(State& state, std::span<const Tensor> inputs, std::span<Tensor> outputs);
+  Status finish(State& state);
 
   std::shared_ptr<const Plan> plan_;
   const OpLookup& ops_;
-  const PrepareContext::Environment& environment_;
+  const PrepareContext::Environment environment_;
   std::size_t memory_limit_;
   std::shared_ptr<BlockPool> output_memory_;  // waits for the next run when callers are done
-  int threads_;  // 1 when no step is worth more
+  int threads_;                               // 1 when no step is worth more
   std::mutex mutex_;
   std::vector<std::unique_ptr<State>> idle_;
 };

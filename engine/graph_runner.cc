@@ -71,6 +71,13 @@ PrepareContext::Environment Engine::planning_environment() const {
   return environment;
 }
 
+PrepareContext::Environment Engine::one_thread_environment() const {
+  PrepareContext::Environment environment = environment_;
+  environment.threads = 1;
+  environment.packing_threads = environment_.threads;
+  return environment;
+}
+
 std::size_t Engine::memory_limit(std::span<const Tensor> inputs) const {
   if (options_.memory_limit > 0) return options_.memory_limit;
   constexpr std::size_t kLeast = std::size_t{768} << 20, kTimes = 32;
@@ -131,19 +138,19 @@ Graph GraphRunner::with_inputs(std::span<const Tensor> inputs) const {
 }
 
 Result<std::shared_ptr<Plan>> GraphRunner::make_plan_for(std::span<const Tensor> inputs) const {
-  return make_plan_of(with_inputs(inputs), inputs);
+  return make_plan_of(with_inputs(inputs), inputs, engine_.planning_environment());
 }
 
-Result<std::shared_ptr<Plan>> GraphRunner::make_plan_of(Graph graph,
-                                                        std::span<const Tensor> inputs) const {
+Result<std::shared_ptr<Plan>> GraphRunner::make_plan_of(
+    Graph graph, std::span<const Tensor> inputs,
+    const PrepareContext::Environment& environment) const {
   NodeEvaluator evaluator(engine_.ops(), engine_.environment(), engine_.memory_limit(inputs));
   PassContext context = engine_.pass_context(evaluator);
   MINI_TRY_ASSIGN(std::vector<PassReport> reports,
                   run_passes(graph, PassStage::kPlan, context,
                              {.disabled = engine_.options().disabled_passes,
                               .stop_after = engine_.plan_rewrites()}));
-  MINI_TRY_ASSIGN(std::shared_ptr<Plan> plan,
-                  make_plan(graph, engine_.ops(), engine_.planning_environment()));
+  MINI_TRY_ASSIGN(std::shared_ptr<Plan> plan, make_plan(graph, engine_.ops(), environment));
   plan->passes = std::move(reports);
   return plan;
 }
@@ -166,9 +173,13 @@ std::shared_ptr<Plan> GraphRunner::plan_for_image(std::span<const Tensor> inputs
       if (out != kNoValue) single.value(out).shape.reset();
     }
   }
-  Result<std::shared_ptr<Plan>> plan = make_plan_of(std::move(single), image);
+  const int threads = threads_for_images(images, engine_.environment().threads);
+  Result<std::shared_ptr<Plan>> plan =
+      make_plan_of(std::move(single), image,
+                   threads > 1 ? engine_.one_thread_environment() : engine_.planning_environment());
   if (!plan.ok() || !gives_images_of(**plan, graph)) return nullptr;
   (*plan)->images = images;
+  (*plan)->image_threads = threads;
   return std::move(plan).value();
 }
 
@@ -177,8 +188,13 @@ Result<std::shared_ptr<Executor>> GraphRunner::make_executor(std::span<const Ten
   if (plan == nullptr) {
     MINI_TRY_ASSIGN(plan, make_plan_for(inputs));
   }
-  return std::make_shared<Executor>(std::move(plan), engine_.ops(), engine_.environment(),
-                                    engine_.memory_limit(inputs));
+  const std::size_t limit = engine_.memory_limit(inputs);
+  if (plan->image_threads == 1) {
+    return std::make_shared<Executor>(std::move(plan), engine_.ops(), engine_.environment(), limit);
+  }
+  const std::size_t share = limit / static_cast<std::size_t>(plan->image_threads);
+  return std::make_shared<Executor>(std::move(plan), engine_.ops(),
+                                    engine_.one_thread_environment(), share);
 }
 
 }  // namespace mini_infer

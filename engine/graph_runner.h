@@ -39,6 +39,8 @@ class Engine {
   const PrepareContext::Environment& environment() const { return environment_; }
   // What plans are made in. Kernels that are prepared at each run, or folded away, are not tuned.
   PrepareContext::Environment planning_environment() const;
+  // The same for plans whose runs have one thread each. The measurements are of kernels with all.
+  PrepareContext::Environment one_thread_environment() const;
   int timed_layers() const { return tuner_ == nullptr ? 0 : tuner_->timed_layers(); }
   SessionWeights& weights() const { return weights_; }
   // Most bytes that a run with these inputs may hold.
@@ -79,7 +81,8 @@ class GraphRunner {
   Result<std::shared_ptr<Executor>> make_executor(std::span<const Tensor> inputs) const;
   Result<std::shared_ptr<Plan>> make_plan_for(std::span<const Tensor> inputs) const;
   // The same of a graph that has their shapes.
-  Result<std::shared_ptr<Plan>> make_plan_of(Graph graph, std::span<const Tensor> inputs) const;
+  Result<std::shared_ptr<Plan>> make_plan_of(Graph graph, std::span<const Tensor> inputs,
+                                             const PrepareContext::Environment& environment) const;
   // A plan for one image of a batch where that is better, or null.
   std::shared_ptr<Plan> plan_for_image(std::span<const Tensor> inputs) const;
   // The graph with these inputs.

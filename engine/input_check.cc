@@ -156,6 +156,7 @@ PlanInfo describe_plan(const Plan& plan, const std::vector<PassReport>& load_pas
   }
   info.arena_bytes = plan.arena_bytes;
   info.images = plan.images;
+  info.image_threads = plan.image_threads;
   info.arena = plan.arena;
   return info;
 }

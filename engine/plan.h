@@ -61,7 +61,8 @@ struct Plan {
   std::vector<ArenaBlock> arena;
   std::size_t constant_bytes = 0;  // of constants that steps read as they are
   std::vector<PassReport> passes;
-  std::int64_t images = 1;  // of a batch, which are run one after the other; see batch.h
+  std::int64_t images = 1;  // of a batch, which are run apart; see batch.h
+  int image_threads = 1;    // that take them, and have one each; 1: one after the other
 };
 
 // Makes a plan from a graph whose inputs have known shapes and which has gone through the passes of

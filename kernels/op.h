@@ -125,6 +125,7 @@ class PrepareContext : public AttributeReader {
   struct Environment {
     Isa isa = best_isa();
     int threads = 1;
+    int packing_threads = 0;         // 0: as many
     WeightCache* weights = nullptr;  // nullptr: packed() makes a buffer for this kernel alone
     LogFn log;
     // Makes the runner of a subgraph attribute.
@@ -147,6 +148,10 @@ class PrepareContext : public AttributeReader {
   Isa isa() const { return environment_.isa; }
   int lanes() const { return isa_lanes(environment_.isa); }
   int threads() const { return environment_.threads; }
+  // For what is done while a plan is made.
+  int packing_threads() const {
+    return environment_.packing_threads > 0 ? environment_.packing_threads : environment_.threads;
+  }
   KernelTuner* tuner() const { return environment_.tuner; }
 
   std::size_t input_count() const { return inputs_.size(); }

@@ -57,7 +57,8 @@ Json plan_json(const PlanInfo& plan) {
   Json json = {{"macs", macs(plan)},
                {"arena_bytes", plan.arena_bytes},
                {"weight_bytes", plan.weight_bytes},
-               {"images", plan.images}};
+               {"images", plan.images},
+               {"image_threads", plan.image_threads}};
   json["passes"] = Json::array();
   for (const PassInfo& pass : plan.passes) {
     json["passes"].push_back({{"name", pass.name},
@@ -148,9 +149,11 @@ void print_plan(const Report& report) {
               macs(plan) / 1e6, static_cast<double>(plan.arena_bytes) / kMega,
               static_cast<double>(plan.weight_bytes) / kMega);
   if (plan.images > 1) {
-    std::printf(
-        "the %lld images of the batch run one after the other; the steps are those of one\n",
-        static_cast<long long>(plan.images));
+    const std::string how = plan.image_threads > 1
+                                ? format("on %d threads, an image each", plan.image_threads)
+                                : "one after the other";
+    std::printf("the %lld images of the batch run %s; the steps are those of one\n",
+                static_cast<long long>(plan.images), how.c_str());
   }
   Table table({4});
   table.add({"  node", "op", "kernel", "output", "MMAC", "why"});

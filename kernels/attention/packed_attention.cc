@@ -188,7 +188,7 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
     w.packed = c.packed(
         kWeights, c.with_isa("packed_attention_b"), floats * sizeof(float), [&](std::byte* out) {
           pack_b({.data = c.constant(kWeights)->data<float>(), .row_stride = h.all()}, width,
-                 h.all(), reinterpret_cast<float*>(out), c.isa(), c.threads());
+                 h.all(), reinterpret_cast<float*>(out), c.isa(), c.packing_threads());
         });
   }
   PreparedKernel kernel;

@@ -111,7 +111,7 @@ PreparedKernel blocked_conv(const PrepareContext& c, const ConvTask& task,
     conv.weights = c.packed(kW, packing_key(*algorithm, task.geometry, c.isa()), packed_bytes,
                             [&](std::byte* out) {
                               algorithm->pack(c.constant(kW)->data<float>(),
-                                              reinterpret_cast<float*>(out), c.threads());
+                                              reinterpret_cast<float*>(out), c.packing_threads());
                             });
   } else {
     conv.weights_offset = kernel.scratch_bytes;

@@ -65,7 +65,7 @@ std::shared_ptr<const PackedBuffer> packed_weights(const PrepareContext& c, std:
                                                    const ConvAlgorithm& algorithm) {
   const std::string key = cat(algorithm.name(), "/", isa_name(c.isa()), "/", c.shape(input));
   return c.packed(input, key, algorithm.packed_floats() * sizeof(float), [&](std::byte* out) {
-    algorithm.pack(c.constant(input)->data<float>(), reinterpret_cast<float*>(out), c.threads());
+    algorithm.pack(c.constant(input)->data<float>(), reinterpret_cast<float*>(out), c.packing_threads());
   });
 }
 

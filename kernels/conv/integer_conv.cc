@@ -176,7 +176,7 @@ void pack_constant_weights(const PrepareContext& c, IntegerConv& f) {
     for (std::int64_t group = 0; group < f.g.groups; ++group) {
       subtract_zero(data + group * rows * depth, *zero, rows * depth, matrix.data());
       pack_a({.data = matrix.data(), .row_stride = depth}, rows, depth,
-             reinterpret_cast<float*>(out) + group * f.packed_group, c.isa(), c.threads());
+             reinterpret_cast<float*>(out) + group * f.packed_group, c.isa(), c.packing_threads());
     }
   });
 }

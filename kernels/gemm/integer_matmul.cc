@@ -212,7 +212,7 @@ void pack_constant_b(const PrepareContext& c, const Places& at, IntegerProduct& 
       subtract_zero(data + i * p.k * p.n, *zero, p.k * p.n, matrix.data());
       pack_b(
           {.data = matrix.data(), .row_stride = p.b.row_stride, .column_stride = p.b.column_stride},
-          p.k, p.n, reinterpret_cast<float*>(out) + i * f.packed_matrix, c.isa(), c.threads());
+          p.k, p.n, reinterpret_cast<float*>(out) + i * f.packed_matrix, c.isa(), c.packing_threads());
     }
   });
 }

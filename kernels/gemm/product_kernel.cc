@@ -107,7 +107,7 @@ void pack_transposed_b(const Tensor& weights, const Product& p, const PrepareCon
     const std::int64_t columns = std::min(panels * panel, p.n - first);
     const Tensor part = weights.rows(first, columns);
     pack_b({.data = part.data<float>(), .row_stride = 1, .column_stride = p.k}, p.k, columns,
-           packed + first * p.k, c.isa(), c.threads());
+           packed + first * p.k, c.isa(), c.packing_threads());
   }
 }
 
@@ -142,9 +142,9 @@ PackedStack pack_stack(const PrepareContext& c, std::size_t input, const Product
                              .column_stride = stack.column_stride};
       float* to = reinterpret_cast<float*>(out) + i * each;
       if (is_left) {
-        pack_a(matrix, p.m, p.k, to, c.isa(), c.threads());
+        pack_a(matrix, p.m, p.k, to, c.isa(), c.packing_threads());
       } else {
-        pack_b(matrix, p.k, p.n, to, c.isa(), c.threads());
+        pack_b(matrix, p.k, p.n, to, c.isa(), c.packing_threads());
       }
     }
   });

@@ -244,14 +244,19 @@ TEST(Session, outputs_are_the_callers_while_it_has_them) {
   EXPECT_TRUE(all(first, 2) && all(third, 8));
 }
 
-TEST(Session, runs_large_images_of_a_batch_one_after_the_other) {
+// One after the other, or on threads of their own: the results are those of each image alone.
+class ImagesOfABatch : public testing::TestWithParam<int> {};
+
+TEST_P(ImagesOfABatch, run_apart) {
   constexpr std::int64_t kImages = 8;
-  auto session = load(wide_maps());
+  const int threads = GetParam();
+  auto session = load(wide_maps(), {.threads = threads});
   ASSERT_TRUE(session.ok()) << session.status().message();
   const Shape shapes[] = {{kImages, 4, 96, 96}};
   const auto plan = session->plan(shapes);
   ASSERT_TRUE(plan.ok());
   EXPECT_EQ(plan->images, kImages);
+  EXPECT_EQ(plan->image_threads, threads == 3 ? 1 : threads);  // 8 images do not fill three
   EXPECT_DOUBLE_EQ(plan->flop, kImages * session->plan(std::vector{Shape{1, 4, 96, 96}})->flop);
   Tensor batch(DType::kFloat32, shapes[0]);
   for (std::int64_t i = 0; i < batch.elements(); ++i)
@@ -274,6 +279,7 @@ TEST(Session, runs_large_images_of_a_batch_one_after_the_other) {
     }
   }
 }
+INSTANTIATE_TEST_SUITE_P(Threads, ImagesOfABatch, testing::Values(1, 2, 3, 8));
 
 // Shortcuts: of a convolution around itself, of one whose result is needed later, and of one that
 // ends there and may be overwritten.

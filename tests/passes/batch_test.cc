@@ -122,5 +122,14 @@ TEST_F(Batch, IsForActivationsThatOutweighTheWeights) {
   EXPECT_FALSE(prefers_single_images(b.graph(), 8));
 }
 
+TEST(ThreadsForImages, AreAllOrOne) {
+  EXPECT_EQ(threads_for_images(8, 1), 1);
+  EXPECT_EQ(threads_for_images(8, 2), 2);
+  EXPECT_EQ(threads_for_images(8, 8), 8);
+  EXPECT_EQ(threads_for_images(19, 10), 10);
+  EXPECT_EQ(threads_for_images(3, 2), 1);   // a thread without an image for half of the time
+  EXPECT_EQ(threads_for_images(8, 16), 1);  // eight without any
+}
+
 }  // namespace
 }  // namespace mini_infer

@@ -45,8 +45,9 @@ struct SessionOptions {
   // one choose alike. Several processes may use one file at the same time; the last one to write
   // wins.
   std::string tune_cache;
-  // Runs the images of a batch one after the other where nothing else in the model depends on how
-  // many there are and their activations are larger than the weights: they stay in the caches then.
+  // Runs the images of a batch apart where nothing else in the model depends on how many there are
+  // and their activations are larger than the weights: they stay in the caches then. Threads take
+  // whole images where all of them have one to take most of the time.
   bool batch_by_image = true;
   // At most this many rewrites of passes, of load and of a plan together; -1: no limit. With 0
   // every node of the file is a step of the plan, and every value a value of it. For finding a pass
@@ -110,9 +111,12 @@ struct PlanInfo {
   std::size_t weight_bytes = 0;  // packed weights and other constants that the plan holds
   int timed_layers = 0;  // layers that the session has measured so far (SessionOptions::tune)
   double flop = 0;
-  // More than 1: the steps are those of one image of the batch, and are run for one after the other.
-  // `flop` and the times count all.
+  // More than 1: the steps are those of one image of the batch, and are run for each. `flop` and
+  // the times count all.
   std::int64_t images = 1;
+  // Threads that take whole images, which have one thread each then, and an arena; 1: all threads
+  // share one image after the other. Session::profile() takes one image after the other.
+  int image_threads = 1;
 };
 
 struct ModelInfo {
@@ -122,7 +126,7 @@ struct ModelInfo {
   std::map<std::string, std::string> metadata;
   std::map<std::string, int> op_counts;  // of the file, before passes
   std::set<DType> tensor_dtypes;         // element types of all inputs, outputs and initialisers
-  std::int64_t parameters = 0;  // elements of all initialisers and Constant nodes
+  std::int64_t parameters = 0;           // elements of all initialisers and Constant nodes
   std::size_t file_bytes = 0;
 };
 

@@ -171,7 +171,7 @@ auto stream_inputs(const DirectBlock& b, const TilePlace& at) {
 template <int kStep, int kBlocks>
 int tiles_of_stream(const DirectBlock& b, const TilePlace& at) {
   const bool whole = at.first && at.last && (kStep != kLanes || b.tap_count == 1);
-  if (kStep != kLanes && at.residual != nullptr) return 0;  // a stem has none
+  if (kStep != kLanes && at.residual != nullptr) return 0;  // stems hardly ever have one
   if (!whole || !stream_ends(b.epilogue, at.residual)) return 0;
   return streamed_tiles<kBlocks>(stream_inputs<kStep>(b, at), b.width);
 }

@@ -141,9 +141,26 @@ MINI_INLINE Vec mish(Vec x) {
   return x * (m / (m + Vec(2.f)));
 }
 
+// x Phi(x) = max(x, 0) - u Phi(-u), u = |x|, Phi(-u) = q(u)^-8 / 2. Off by less than 3e-7, between
+// -2 and 2 by less than 2e-7 and 15 ulp.
 MINI_INLINE Vec gelu(Vec x) {
-  const Vec half = x * Vec(0.5f);
-  return fma(half, erf(x * Vec(0.707106781f)), half);
+  // u |q^-8 / 2 - Phi(-u)| < 1e-8 up to 6, where Phi is 1e-9.
+  static constexpr float kQ[] = {1.f,
+                                 0.0997360572f,
+                                 0.044756446f,
+                                 0.00870046671f,
+                                 0.000797361776f,
+                                 0.00028432539f,
+                                 2.38687062e-06f,
+                                 1.34575621e-05f,
+                                 -2.16740909e-06f,
+                                 3.53484126e-07f};
+  const Vec u = min_nan(abs(x), Vec(6.f));
+  Vec power = polynomial(u, kQ);
+  power = power * power;
+  power = power * power;
+  power = power * power;
+  return max_nan(x, zero()) - u * Vec(0.5f) / power;
 }
 
 // x (1 + tanh(u)) / 2 = x sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3)

@@ -173,14 +173,20 @@ std::shared_ptr<Plan> GraphRunner::plan_for_image(std::span<const Tensor> inputs
       if (out != kNoValue) single.value(out).shape.reset();
     }
   }
+  const auto make = [&](int threads) -> std::shared_ptr<Plan> {
+    Result<std::shared_ptr<Plan>> plan = make_plan_of(
+        single, image,
+        threads > 1 ? engine_.one_thread_environment() : engine_.planning_environment());
+    if (!plan.ok() || !gives_images_of(**plan, graph)) return nullptr;
+    (*plan)->images = images;
+    (*plan)->image_threads = threads;
+    return std::move(plan).value();
+  };
   const int threads = threads_for_images(images, engine_.environment().threads);
-  Result<std::shared_ptr<Plan>> plan =
-      make_plan_of(std::move(single), image,
-                   threads > 1 ? engine_.one_thread_environment() : engine_.planning_environment());
-  if (!plan.ok() || !gives_images_of(**plan, graph)) return nullptr;
-  (*plan)->images = images;
-  (*plan)->image_threads = threads;
-  return std::move(plan).value();
+  std::shared_ptr<Plan> plan = make(threads);
+  // Threads that take whole images have an arena each.
+  const std::size_t most = engine_.memory_limit(inputs) / static_cast<std::size_t>(threads);
+  return plan == nullptr || plan->arena_bytes <= most ? plan : make(1);
 }
 
 Result<std::shared_ptr<Executor>> GraphRunner::make_executor(std::span<const Tensor> inputs) const {

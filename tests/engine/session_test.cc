@@ -281,6 +281,28 @@ TEST_P(ImagesOfABatch, run_apart) {
 }
 INSTANTIATE_TEST_SUITE_P(Threads, ImagesOfABatch, testing::Values(1, 2, 3, 8));
 
+// Threads with images of their own need an arena each.
+TEST(Session, shares_images_where_memory_is_short) {
+  pb::ModelProto model = wide_maps();
+  set_type(model.mutable_graph()->mutable_input(0), "x", kFloat, {-1, 4, 320, 320});
+  model.mutable_graph()->mutable_output(0)->set_name("z");  // the map is in the arena
+  model.mutable_graph()->mutable_output()->RemoveLast();
+  const Shape shapes[] = {{8, 4, 320, 320}};
+  auto roomy = load(model, {.threads = 8});
+  ASSERT_TRUE(roomy.ok());
+  const auto apart = roomy->plan(shapes);
+  ASSERT_TRUE(apart.ok());
+  EXPECT_EQ(apart->image_threads, 8);
+  auto tight = load(model, {.threads = 8, .memory_limit = 4 * apart->arena_bytes});
+  ASSERT_TRUE(tight.ok());
+  const auto plan = tight->plan(shapes);
+  ASSERT_TRUE(plan.ok()) << plan.status().message();
+  EXPECT_EQ(plan->images, 8);
+  EXPECT_EQ(plan->image_threads, 1);
+  const auto result = tight->run({{"x", Tensor(DType::kFloat32, shapes[0])}});
+  EXPECT_TRUE(result.ok()) << result.status().message();
+}
+
 // Shortcuts: of a convolution around itself, of one whose result is needed later, and of one that
 // ends there and may be overwritten.
 pb::ModelProto shortcuts(int kernel) {

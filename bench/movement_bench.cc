@@ -16,7 +16,10 @@ struct Case {
   Attributes attributes;
   std::vector<Tensor> parameters;  // further inputs, constant; an empty one is left out
   std::string domain;
+  Layout layout = Layout::kPlain;  // of x
 };
+
+constexpr std::int64_t kMostLanes = 16;
 
 Tensor ints(const std::vector<std::int64_t>& values) {
   return Tensor::from<std::int64_t>({static_cast<std::int64_t>(values.size())}, values);
@@ -35,6 +38,14 @@ std::vector<Case> cases() {
        {1, 3, 85, 40, 40},
        {1, 3, 40, 40, 85},
        {{"perm", Ints{0, 1, 3, 4, 2}}}},
+      {"channels_last_boxes",
+       "ChannelsLast",
+       {1, 255, 40, 40},
+       {1, 3, 40, 40, 85},
+       {{"groups", std::int64_t{3}}},
+       {},
+       std::string(kInternalDomain),
+       Layout::kBlocked},
       {"transpose_heads",
        "Transpose",
        {1, 128, 12, 64},
@@ -110,7 +121,8 @@ Result<PreparedKernel> prepare(const Case& c, Isa isa, Node& node) {
   node.op_type = c.type;
   node.attributes = c.attributes;
   node.opset = c.domain.empty() ? 18 : 1;
-  std::vector<PrepareInput> inputs = {{.present = true, .dtype = DType::kFloat32, .shape = c.x}};
+  std::vector<PrepareInput> inputs = {
+      {.present = true, .dtype = DType::kFloat32, .shape = c.x, .layout = c.layout}};
   for (const Tensor& parameter : c.parameters) {
     inputs.push_back({.present = !parameter.empty(),
                       .dtype = parameter.dtype(),
@@ -133,7 +145,10 @@ void run_case(benchmark::State& state, const Case& c, Isa isa) {
     state.SkipWithError(kernel.status().message().c_str());
     return;
   }
-  Tensor x(DType::kFloat32, c.x), y(DType::kFloat32, c.y);
+  Shape stored = c.x;
+  if (c.layout == Layout::kBlocked)
+    stored[1] = (stored[1] + kMostLanes - 1) / kMostLanes * kMostLanes;
+  Tensor x(DType::kFloat32, stored), y(DType::kFloat32, c.y);
   Tensor scratch(DType::kUInt8, {static_cast<std::int64_t>(kernel->scratch_bytes)});
   const void* inputs[5] = {x.data()};
   for (std::size_t i = 0; i < c.parameters.size(); ++i) inputs[i + 1] = c.parameters[i].data();

@@ -16,7 +16,7 @@ struct Case {
   Attributes attributes;
   std::vector<Tensor> parameters;  // further inputs, constant; an empty one is left out
   std::string domain;
-  Layout layout = Layout::kPlain;  // of x
+  Layout layout = Layout::kPlain, to = Layout::kPlain;  // of x and y
 };
 
 constexpr std::int64_t kMostLanes = 16;
@@ -45,6 +45,15 @@ std::vector<Case> cases() {
        {{"groups", std::int64_t{3}}},
        {},
        std::string(kInternalDomain),
+       Layout::kBlocked},
+      {"channels_first",
+       "ChannelsFirst",
+       {1, 80, 80, 64},
+       map,
+       {{"pixels", Ints{80, 80}}},
+       {},
+       std::string(kInternalDomain),
+       Layout::kPlain,
        Layout::kBlocked},
       {"transpose_heads",
        "Transpose",
@@ -133,8 +142,9 @@ Result<PreparedKernel> prepare(const Case& c, Isa isa, Node& node) {
   if (op == nullptr) return Status(Code::kInternal, "no such operator");
   PrepareContext::Environment environment;
   environment.isa = isa;
-  PrepareContext context(node, std::move(inputs),
-                         {{.present = true, .dtype = DType::kFloat32, .shape = c.y}}, environment);
+  PrepareContext context(
+      node, std::move(inputs),
+      {{.present = true, .dtype = DType::kFloat32, .shape = c.y, .layout = c.to}}, environment);
   return op->prepare(context);
 }
 

@@ -38,4 +38,20 @@ void channel_rows_f32(const ChannelRows& r) {
   for (; p < r.pixels; ++p) copy_exactly(r, r.x + p * kLanes, r.y + p * r.channels);
 }
 
+// Lanes past the last channel may hold anything: vectors reach into the next pixel's row, where
+// there is one.
+void rows_of_channels_f32(const RowsOfChannels& r) {
+  float* block = r.y;
+  for (int first = 0; first < r.channels; first += kLanes, block += r.plane) {
+    const int left = r.channels - first;
+    const std::ptrdiff_t last = r.pixels - 1;
+    const float* x = r.x + first;
+    // Rows behind this one have room for a vector.
+    const std::ptrdiff_t whole = left >= kLanes ? r.pixels : last - kLanes / r.channels;
+    std::ptrdiff_t p = 0;
+    for (; p < whole; ++p) store(block + p * kLanes, load(x + p * r.channels));
+    for (; p < r.pixels; ++p) store(block + p * kLanes, load(x + p * r.channels, left));
+  }
+}
+
 }  // namespace mini_infer::simd::MINI_ISA

@@ -15,7 +15,17 @@ struct ChannelRows {
   float* y;
 };
 
+// And back, for all channels of an image: channel k of pixel p = x[p * channels + k].
+struct RowsOfChannels {
+  const float* x;        // of the run's first pixel
+  float* y;              // that pixel in channel block 0
+  std::ptrdiff_t plane;  // from a block of c channels to the next
+  int channels;
+  std::ptrdiff_t pixels;
+};
+
 namespace simd {
 MINI_SIMD_KERNEL(channel_rows_f32, void(const ChannelRows& rows))
+MINI_SIMD_KERNEL(rows_of_channels_f32, void(const RowsOfChannels& rows))
 }  // namespace simd
 }  // namespace mini_infer

@@ -33,25 +33,37 @@ Result<Tensor> allocate_from(BlockPool& pool, DType dtype, const Shape& shape) {
   }
 }
 
-// Whether a step computes or writes enough for parallel_for() to share it out. (What dynamic steps
-// do is not known; those open a region for themselves.)
-bool is_worth_threads(const Plan& plan, const Step& step) {
-  if (step.dynamic) return false;
+// What a step computes or writes, as parallel_for() counts it. (What dynamic steps do is not known;
+// those open a region for themselves.)
+double work_of(const Plan& plan, const Step& step) {
+  if (step.dynamic) return 0;
   double work = step.kernel.flop / 8;
   for (const ValueId id : step.outputs) {
     if (id == kNoValue) continue;
     const Slot& slot = plan.slots[static_cast<std::size_t>(id)];
     if (slot.shape) work = std::max(work, static_cast<double>(slot.shape->elements()));
   }
-  return work >= kParallelThreshold;
+  return work;
 }
 
 int useful_threads(const Plan& plan, int threads) {
-  const auto worth = [&](const Step& step) { return is_worth_threads(plan, step); };
+  const auto worth = [&](const Step& step) { return work_of(plan, step) >= kParallelThreshold; };
   return std::any_of(plan.steps.begin(), plan.steps.end(), worth) ? threads : 1;
 }
 
 }  // namespace
+
+bool is_worth_threads(const Plan& plan) {
+  // Some hundred microseconds of one thread: to wake the others takes ten to twenty.
+  constexpr double kLeast = 40 * kParallelThreshold;
+  double shared = 0;
+  for (const Step& step : plan.steps) {
+    const double work = work_of(plan, step);
+    if (step.dynamic) return true;
+    if (work >= kParallelThreshold) shared += work;
+  }
+  return shared >= kLeast;
+}
 
 // The memory of one run.
 struct Executor::State {

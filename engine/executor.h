@@ -18,6 +18,10 @@ struct Profiler {
   long long runs = 0;
 };
 
+// Whether steps that threads can share make up for waking them. True where steps are dynamic: what
+// those do is not known.
+bool is_worth_threads(const Plan& plan);
+
 class Executor {
  public:
   // `ops` must outlive the executor; the plan was made in the environment.

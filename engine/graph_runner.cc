@@ -137,8 +137,19 @@ Graph GraphRunner::with_inputs(std::span<const Tensor> inputs) const {
   return graph;
 }
 
-Result<std::shared_ptr<Plan>> GraphRunner::make_plan_for(std::span<const Tensor> inputs) const {
-  return make_plan_of(with_inputs(inputs), inputs, engine_.planning_environment());
+Result<GraphRunner::ThreadedPlan> GraphRunner::make_plan_for(std::span<const Tensor> inputs) const {
+  const PrepareContext::Environment environment = engine_.planning_environment();
+  ThreadedPlan made;
+  MINI_TRY_ASSIGN(made.plan, make_plan_of(with_inputs(inputs), inputs, environment));
+  // Measured kernels are for all threads.
+  if (environment.threads == 1 || environment.tuner != nullptr || is_worth_threads(*made.plan)) {
+    return made;
+  }
+  MINI_TRY_ASSIGN(made.plan,
+                  make_plan_of(with_inputs(inputs), inputs, engine_.one_thread_environment()));
+  engine_.weights().drop_unused();  // of constants that the passes made for the other plan
+  made.one_thread = true;
+  return made;
 }
 
 Result<std::shared_ptr<Plan>> GraphRunner::make_plan_of(
@@ -186,21 +197,25 @@ std::shared_ptr<Plan> GraphRunner::plan_for_image(std::span<const Tensor> inputs
   std::shared_ptr<Plan> plan = make(threads);
   // Threads that take whole images have an arena each.
   const std::size_t most = engine_.memory_limit(inputs) / static_cast<std::size_t>(threads);
-  return plan == nullptr || plan->arena_bytes <= most ? plan : make(1);
+  if (plan == nullptr || plan->arena_bytes <= most) return plan;
+  plan = make(1);
+  engine_.weights().drop_unused();
+  return plan;
 }
 
 Result<std::shared_ptr<Executor>> GraphRunner::make_executor(std::span<const Tensor> inputs) const {
-  std::shared_ptr<Plan> plan = plan_for_image(inputs);
-  if (plan == nullptr) {
-    MINI_TRY_ASSIGN(plan, make_plan_for(inputs));
-  }
   const std::size_t limit = engine_.memory_limit(inputs);
-  if (plan->image_threads == 1) {
-    return std::make_shared<Executor>(std::move(plan), engine_.ops(), engine_.environment(), limit);
+  std::shared_ptr<Plan> plan = plan_for_image(inputs);
+  bool one_thread = plan != nullptr && plan->image_threads > 1;
+  if (plan == nullptr) {
+    MINI_TRY_ASSIGN(ThreadedPlan made, make_plan_for(inputs));
+    plan = std::move(made.plan);
+    one_thread = made.one_thread;
   }
   const std::size_t share = limit / static_cast<std::size_t>(plan->image_threads);
-  return std::make_shared<Executor>(std::move(plan), engine_.ops(),
-                                    engine_.one_thread_environment(), share);
+  return std::make_shared<Executor>(
+      std::move(plan), engine_.ops(),
+      one_thread ? engine_.one_thread_environment() : engine_.environment(), share);
 }
 
 }  // namespace mini_infer

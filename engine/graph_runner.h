@@ -79,7 +79,12 @@ class GraphRunner {
     std::shared_ptr<Executor> executor;
   };
   Result<std::shared_ptr<Executor>> make_executor(std::span<const Tensor> inputs) const;
-  Result<std::shared_ptr<Plan>> make_plan_for(std::span<const Tensor> inputs) const;
+  // A plan for all threads, or for one where the others would not pay.
+  struct ThreadedPlan {
+    std::shared_ptr<Plan> plan;
+    bool one_thread = false;
+  };
+  Result<ThreadedPlan> make_plan_for(std::span<const Tensor> inputs) const;
   // The same of a graph that has their shapes.
   Result<std::shared_ptr<Plan>> make_plan_of(Graph graph, std::span<const Tensor> inputs,
                                              const PrepareContext::Environment& environment) const;

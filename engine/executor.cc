@@ -33,17 +33,21 @@ Result<Tensor> allocate_from(BlockPool& pool, DType dtype, const Shape& shape) {
   }
 }
 
+double most_elements(const Plan& plan, std::span<const ValueId> values) {
+  double most = 0;
+  for (const ValueId id : values) {
+    if (id == kNoValue) continue;
+    const Slot& slot = plan.slots[static_cast<std::size_t>(id)];
+    if (slot.shape) most = std::max(most, static_cast<double>(slot.shape->elements()));
+  }
+  return most;
+}
+
 // What a step computes or writes, as parallel_for() counts it. (What dynamic steps do is not known;
 // those open a region for themselves.)
 double work_of(const Plan& plan, const Step& step) {
   if (step.dynamic) return 0;
-  double work = step.kernel.flop / 8;
-  for (const ValueId id : step.outputs) {
-    if (id == kNoValue) continue;
-    const Slot& slot = plan.slots[static_cast<std::size_t>(id)];
-    if (slot.shape) work = std::max(work, static_cast<double>(slot.shape->elements()));
-  }
-  return work;
+  return std::max(step.kernel.flop / 8, most_elements(plan, step.outputs));
 }
 
 int useful_threads(const Plan& plan, int threads) {
@@ -54,13 +58,14 @@ int useful_threads(const Plan& plan, int threads) {
 }  // namespace
 
 bool is_worth_threads(const Plan& plan) {
-  // Some hundred microseconds of one thread: to wake the others takes ten to twenty.
-  constexpr double kLeast = 40 * kParallelThreshold;
+  // Half a hundred microseconds of one thread: to wake the others takes ten to twenty.
+  constexpr double kLeast = 30 * kParallelThreshold;
   double shared = 0;
   for (const Step& step : plan.steps) {
-    const double work = work_of(plan, step);
     if (step.dynamic) return true;
-    if (work >= kParallelThreshold) shared += work;
+    const double work = work_of(plan, step);
+    // Products of few rows wait for their weights.
+    if (work >= kParallelThreshold) shared += std::max(work, most_elements(plan, step.inputs));
   }
   return shared >= kLeast;
 }

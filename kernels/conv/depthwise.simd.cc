@@ -225,7 +225,7 @@ bool run_known_width(const DepthwiseRows& r) {
 }  // namespace
 
 void depthwise_conv_f32(const DepthwiseRows& rows) {
-  if constexpr (kRegisters == 32) {
+  if constexpr (DepthwiseStrided::kPays) {
     if (DepthwiseStrided::takes(rows)) return DepthwiseStrided::run(rows);
   }
   if (rows.dilation_w == 1 && rows.stride_w == 1 && run_known_width<1>(rows)) return;

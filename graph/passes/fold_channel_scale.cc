@@ -16,9 +16,8 @@ constexpr std::int64_t kStrassenChannels = 96;  // of input and output, from whi
 
 // The extents of a value of four axes.
 std::optional<Shape> extents_of(const Graph& graph, ValueId value) {
-  if (value == kNoValue || !has_dtype(graph, value, DType::kFloat32)) return std::nullopt;
-  const auto& shape = graph.value(value).shape;
-  auto extents = shape ? shape->concrete() : std::nullopt;
+  if (!has_dtype(graph, value, DType::kFloat32)) return std::nullopt;
+  auto extents = known_shape(graph, value);
   return extents && extents->rank() == 4 ? extents : std::nullopt;
 }
 

@@ -11,11 +11,6 @@
 namespace mini_infer {
 namespace {
 
-std::optional<Shape> shape_of(const Graph& graph, ValueId value) {
-  if (value == kNoValue || !graph.value(value).shape) return std::nullopt;
-  return graph.value(value).shape->concrete();
-}
-
 // 0, last, 1, 2, ...
 bool moves_last_axis(const Ints& perm) {
   const auto rank = static_cast<std::int64_t>(perm.size());
@@ -39,7 +34,7 @@ bool is_wanted_in_blocks(const Graph& graph, const PassContext& context, ValueId
 NodeId reshape_of_pixels(const Graph& graph, ValueId map) {
   if (!only_use(graph, map)) return kNoNode;
   const NodeId user = graph.value(map).users[0];
-  const auto from = shape_of(graph, map), to = shape_of(graph, graph.output(user));
+  const auto from = known_shape(graph, map), to = known_shape(graph, graph.output(user));
   if (!graph.node(user).is("Reshape", "") || graph.input(user, 0) != map || !from || !to) {
     return kNoNode;
   }
@@ -55,7 +50,7 @@ bool fuse(Graph& graph, const PassContext& context, NodeId transpose) {
   }
   const NodeId reshape = reshape_of_pixels(graph, graph.output(transpose));
   const NodeId last = reshape != kNoNode ? reshape : transpose;
-  const auto from = shape_of(graph, x), to = shape_of(graph, graph.output(last));
+  const auto from = known_shape(graph, x), to = known_shape(graph, graph.output(last));
   if (!from || !to || from->elements() == 0 ||
       !is_wanted_in_blocks(graph, context, graph.output(last))) {
     return false;

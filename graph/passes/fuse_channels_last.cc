@@ -9,11 +9,6 @@
 namespace mini_infer {
 namespace {
 
-std::optional<Shape> shape_of(const Graph& graph, ValueId value) {
-  if (value == kNoValue || !graph.value(value).shape) return std::nullopt;
-  return graph.value(value).shape->concrete();
-}
-
 // Whose channels are moved, in how many groups.
 struct Map {
   ValueId x = kNoValue;
@@ -34,11 +29,11 @@ std::optional<std::size_t> moved_axis(const Ints& perm) {
 
 // What a transposed value is of, whose channels are at `axis`.
 std::optional<Map> map_of(const Graph& graph, ValueId transposed, std::size_t axis) {
-  const auto shape = shape_of(graph, transposed);
+  const auto shape = known_shape(graph, transposed);
   if (!shape) return std::nullopt;
   const NodeId reshape = made_by(graph, transposed, "Reshape");
   const ValueId x = reshape == kNoNode ? transposed : graph.input(reshape, 0);
-  const auto whole = shape_of(graph, x);
+  const auto whole = known_shape(graph, x);
   if (!whole || whole->rank() < 3 || shape->rank() <= axis + 1) return std::nullopt;
   const std::int64_t groups = axis == 2 ? (*shape)[1] : 1;
   const bool channels = (*whole)[0] == (*shape)[0] && (*whole)[1] == groups * (*shape)[axis];
@@ -67,10 +62,10 @@ bool fuse(Graph& graph, const PassContext& context, NodeId transpose) {
   const Ints* perm = graph.attribute<Ints>(transpose, "perm");
   const auto axis = perm != nullptr ? moved_axis(*perm) : std::nullopt;
   const auto map = axis ? map_of(graph, graph.input(transpose, 0), *axis) : std::nullopt;
-  const auto target = shape_of(graph, graph.output(transpose));
+  const auto target = known_shape(graph, graph.output(transpose));
   if (!map || !target || !may_be_blocked(graph, context, map->x)) return false;
   const Attributes groups = {{"groups", map->groups}};
-  if (*target == moved_shape(*shape_of(graph, map->x), map->groups)) {
+  if (*target == moved_shape(*known_shape(graph, map->x), map->groups)) {
     replace_node(graph, transpose, "ChannelsLast", {map->x}, groups, kInternalDomain);
     return true;
   }

@@ -40,8 +40,7 @@ std::optional<Shape> weights_of(const Graph& graph, NodeId conv) {
 }
 
 bool large(const Graph& graph, ValueId y) {
-  const auto& shape = graph.value(y).shape;
-  const auto extents = shape ? shape->concrete() : std::nullopt;
+  const auto extents = known_shape(graph, y);
   return extents && extents->rank() == 4 &&
          extents->elements(1, 4) * static_cast<std::int64_t>(sizeof(float)) >= kLeastBytes;
 }

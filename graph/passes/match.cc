@@ -84,6 +84,11 @@ std::optional<std::size_t> rank_of(const Graph& graph, ValueId value) {
   return graph.value(value).shape->rank();
 }
 
+std::optional<Shape> known_shape(const Graph& graph, ValueId value) {
+  if (value == kNoValue || !graph.value(value).shape) return std::nullopt;
+  return graph.value(value).shape->concrete();
+}
+
 bool same_shape(const Graph& graph, ValueId a, ValueId b) {
   return rank_of(graph, a) && rank_of(graph, b) && *graph.value(a).shape == *graph.value(b).shape;
 }

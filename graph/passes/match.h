@@ -66,6 +66,8 @@ std::optional<std::vector<double>> channel_numbers(const Graph& graph, ValueId v
                                                    std::int64_t channel_axis, std::size_t channels);
 
 std::optional<std::size_t> rank_of(const Graph& graph, ValueId value);
+// The shape, where all its extents are numbers.
+std::optional<Shape> known_shape(const Graph& graph, ValueId value);
 // Both shapes are known and equal, symbols included.
 bool same_shape(const Graph& graph, ValueId a, ValueId b);
 bool has_dtype(const Graph& graph, ValueId value, DType dtype);

@@ -37,7 +37,9 @@ constexpr int kTurn = kRegisters == 16 ? 8 : 1;
 // Small tiles split k into as many parts as they have registers for, each with its accumulators:
 // that hides the latency of FMA, and memory gives more to several streams of B than to one.
 constexpr int accumulator_sets(int rows, int vectors) {
-  const int sets = (kRegisters - 4) / (rows * vectors);
+  // Factors in memory, which NEON does not have, need no registers.
+  const int operands = kRowsByLane ? 12 : 4;
+  const int sets = (kRegisters - operands) / (rows * vectors);
   return sets < 1 ? 1 : sets > 4 ? 4 : sets;
 }
 

@@ -268,9 +268,22 @@ MINI_INLINE VecI round_to_int(Vec x) {
 MINI_INLINE VecI truncate_to_int(Vec x) { return xsimd::to_int(x); }
 MINI_INLINE Vec to_float(VecI x) { return xsimd::to_float(x); }
 
-// The same bits as the other type.
-MINI_INLINE Vec as_float(VecI x) { return xsimd::bitwise_cast<Vec>(x); }
-MINI_INLINE VecI as_int(Vec x) { return xsimd::bitwise_cast<VecI>(x); }
+// The same bits as the other type. (xsimd 8.1 copies bytes in memory on NEON, in a function that g++
+// does not inline.)
+MINI_INLINE Vec as_float(VecI x) {
+#if defined(__aarch64__)
+  return vreinterpretq_f32_s32(x);
+#else
+  return xsimd::bitwise_cast<Vec>(x);
+#endif
+}
+MINI_INLINE VecI as_int(Vec x) {
+#if defined(__aarch64__)
+  return vreinterpretq_s32_f32(x);
+#else
+  return xsimd::bitwise_cast<VecI>(x);
+#endif
+}
 
 MINI_INLINE Vec abs(Vec x) { return xsimd::abs(x); }
 MINI_INLINE Vec sqrt(Vec x) {

@@ -1,6 +1,7 @@
 #include "kernels/conv/conv_cost.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "kernels/conv/conv_driver.h"
 
@@ -18,13 +19,13 @@ double tile_loss(std::int64_t width, int lanes) {
   return std::max(1.0, 4 / pixels);
 }
 
-// Few weights are read from the caches at about 60 GB/s where there are 100 G multiply-adds/s (75
-// GB/s where there are 58), many at 20 GB/s (24).
-double weight_cost(double floats, Isa isa) {
-  constexpr double kFewBytes = 2 << 20;
-  const double bytes = floats * sizeof(float);
-  return isa_unit_lanes(isa) *
-         (0.1 * std::min(bytes, kFewBytes) + 0.3 * std::max(bytes - kFewBytes, 0.0));
+// The time of products that read so many weights once, which are fetched ahead: half of what is
+// shorter shows where both are as long.
+double with_weights(double products, double floats, Isa isa) {
+  constexpr double kNearBytes = 2 << 20;
+  const WeightCost cost = weight_cost();
+  const double bytes = floats * sizeof(float), near = std::min(bytes, kNearBytes);
+  return std::hypot(products, isa_unit_lanes(isa) * (cost.near * near + cost.far * (bytes - near)));
 }
 
 // What the busier of two threads would do where they can share panels of channels only, 1 for half.
@@ -75,7 +76,7 @@ double direct_conv_cost(const ConvShape& s, Isa isa) {
   // Stores, and what the end of a tile leaves unused; the parts of Strassen's outputs include it.
   constexpr double kOutput = 2.5;
   const auto pixels = static_cast<double>(s.n * s.oh * s.ow);
-  return pixels * (weights * tile_loss(width, lanes) + kOutput * oc) + weight_cost(weights, isa);
+  return with_weights(pixels * (weights * tile_loss(width, lanes) + kOutput * oc), weights, isa);
 }
 
 double strassen_conv_cost(const ConvShape& s, Isa isa) {
@@ -90,8 +91,10 @@ double strassen_conv_cost(const ConvShape& s, Isa isa) {
   const double meets = static_cast<double>(pairs) * tile_loss(pairs, isa_lanes(isa));
   const double products = ic * oc * 7 / 4 * std::max(meets, kFarWeight * isa_unit_lanes(isa)) *
                           strassen_load(s, isa_lanes(isa));
-  const double sums = pixels * ((far ? kFarInput : kNearInput) * ic + kOutput * oc);
-  return n * (products + sums) + weight_cost(ic * oc, isa);
+  // The caches keep up with units of up to 8 floats.
+  const double slower = isa_unit_lanes(isa) == 16 ? 1.75 : 1;
+  const double sums = slower * pixels * ((far ? kFarInput : kNearInput) * ic + kOutput * oc);
+  return with_weights(n * (products + sums), ic * oc, isa);
 }
 
 double winograd_conv_cost(const ConvShape& s, int tile, int taps, Isa isa) {
@@ -128,9 +131,11 @@ double winograd_conv_cost(const ConvShape& s, int tile, int taps, Isa isa) {
   constexpr double kTileEnds = 40;
   const auto products = static_cast<double>(ceil_div(tiles, tile_pixels(lanes)) * s.groups *
                                             ceil_div(ceil_div(s.oc, s.groups), 2 * lanes));
-  return static_cast<double>(tiles) *
-             (elements * filters * tile_loss(tiles, lanes) + work.input * ic + work.output * oc) +
-         elements * products * kTileEnds * lanes + weight_cost(filter * filters, isa);
+  const double computed =
+      static_cast<double>(tiles) *
+          (elements * filters * tile_loss(tiles, lanes) + work.input * ic + work.output * oc) +
+      elements * products * kTileEnds * lanes;
+  return with_weights(computed, filter * filters, isa);
 }
 
 double row_conv_cost(const ConvGeometry& g) { return 1.5 * g.macs(); }

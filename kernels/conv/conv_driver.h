@@ -16,6 +16,13 @@ constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b 
 // Bytes of a core's second-level cache, or a usual size where the system does not tell.
 std::int64_t l2_cache_bytes();
 
+// Multiply-adds of each lane of a unit in the time that a byte of weights takes to come: the first
+// megabytes from the L3 cache, what is more from memory.
+struct WeightCost {
+  double near, far;
+};
+WeightCost weight_cost();
+
 // The epilogue for the output channels from `first` on.
 ConvEpilogue make_epilogue(const ConvArgs& args, std::int64_t first);
 

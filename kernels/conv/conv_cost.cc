@@ -28,6 +28,15 @@ double with_weights(double products, double floats, Isa isa) {
   return std::hypot(products, isa_unit_lanes(isa) * (cost.near * near + cost.far * (bytes - near)));
 }
 
+// Of transformed inputs that the L2 cache does not have, not even of the smallest block of tiles:
+// each panel of output channels reads them again.
+double spilt_cost(double tiles, double tile_bytes, double panels, Isa isa) {
+  constexpr double kFewestTiles = 12;
+  const double fits = static_cast<double>(l2_cache_bytes()) / (kFewestTiles * tile_bytes);
+  const double spilt = std::max(0.0, 1 - fits) * tiles * tile_bytes;
+  return spilt * (1 + panels) * weight_cost().far * isa_unit_lanes(isa);
+}
+
 // What the busier of two threads would do where they can share panels of channels only, 1 for half.
 double strassen_load(const ConvShape& s, int lanes) {
   constexpr std::int64_t kPanelBlocks = 2;
@@ -135,7 +144,9 @@ double winograd_conv_cost(const ConvShape& s, int tile, int taps, Isa isa) {
       static_cast<double>(tiles) *
           (elements * filters * tile_loss(tiles, lanes) + work.input * ic + work.output * oc) +
       elements * products * kTileEnds * lanes;
-  return with_weights(computed, filter * filters, isa);
+  const double panels = static_cast<double>(ceil_div(s.oc, 2 * lanes));
+  return with_weights(computed, filter * filters, isa) +
+         spilt_cost(static_cast<double>(tiles), elements * ic * sizeof(float), panels, isa);
 }
 
 double row_conv_cost(const ConvGeometry& g) { return 1.5 * g.macs(); }

@@ -34,21 +34,6 @@ using TileFn = void(const DirectBlock&, const TilePlace&);
   }
 }
 
-// Channel blocks of a map are on pages of their own; the hardware looks ahead on a few of them
-// only.
-constexpr int kManyBlocks = 16;
-
-template <int kStep, int kRows, int kPixels>
-MINI_INLINE void prefetch_pixels(const float* source, std::ptrdiff_t source_row) {
-  constexpr int kLine = kStep < 16 ? 16 / kStep : 1;  // pixels
-#pragma GCC unroll 2
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 16
-    for (int i = 0; i < kPixels; i += kLine)
-      __builtin_prefetch(source + r * source_row + i * kStep);
-  }
-}
-
 // acc = the bias, or the sums of earlier chunks. A residual that is added before the activation may
 // be the output itself: the first of several chunks adds it.
 template <int kBlocks, int kRows, int kPixels>
@@ -93,6 +78,9 @@ MINI_INLINE void end(const DirectBlock& b, const TilePlace& at,
     }
   }
 }
+
+// From so many blocks of channels on, their pixels are fetched ahead.
+constexpr int kManyBlocks = 16;
 
 template <int kStep, int kRows, int kPixels, int kBlocks, bool kHalf>
 [[gnu::noinline]] void tile(const DirectBlock& b, const TilePlace& at) {

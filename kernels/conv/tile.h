@@ -185,6 +185,19 @@ MINI_INLINE void multiply_channels(const float* source, std::ptrdiff_t source_ro
   }
 }
 
+// Of the next block of channels: blocks of a map are on pages of their own, and the hardware looks
+// ahead on a few of them only.
+template <int kStep, int kRows, int kPixels>
+MINI_INLINE void prefetch_pixels(const float* source, std::ptrdiff_t source_row) {
+  constexpr int kLine = kStep < 16 ? 16 / kStep : 1;  // pixels
+#pragma GCC unroll 2
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kPixels; i += kLine)
+      __builtin_prefetch(source + r * source_row + i * kStep);
+  }
+}
+
 // `width` cut into runs of at most `most` pixels, as equal as can be.
 struct Runs {
   int count, least, longer;

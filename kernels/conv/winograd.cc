@@ -444,6 +444,7 @@ class WinogradConv final : public ConvAlgorithm {
     out.v_block = p.block_tiles * lanes_;
     out.channels = static_cast<int>(groups_.in_channels(group));
     out.parts = static_cast<int>(parts_);
+    out.far = p.v_element * static_cast<std::int64_t>(sizeof(float)) > l2_cache_bytes() / 2;
     out.first_tile = tiles.first;
     out.tiles = static_cast<int>(tiles.count());
     out.weights = args.weights + group * group_packed() + first * filter_elements_ * k;

@@ -215,7 +215,8 @@ void transform_input(const WinogradInput& in) {
 using ProductFn = void(const float* v, const WinogradOutput& out, const float* weights,
                        float* products, WeightsAhead ahead);
 
-template <int kPixels, int kBlocks, bool kHalf>
+// kFar: pixels of the next block of channels are fetched ahead.
+template <int kPixels, int kBlocks, bool kHalf, bool kFar>
 [[gnu::noinline]] void product_tile(const float* v, const WinogradOutput& out, const float* weights,
                                     float* products, WeightsAhead ahead) {
   Vec acc[kBlocks][1][kPixels];
@@ -228,6 +229,7 @@ template <int kPixels, int kBlocks, bool kHalf>
   for (int part = 0; part < out.parts; ++part) {
     for (int left = out.channels; left > 0; left -= kLanes, v += v_block) {
       const int lanes = left < kLanes ? left : kLanes;
+      if constexpr (kFar) prefetch_pixels<kLanes, 1, kPixels>(v + v_block, 0);
       multiply_channels<kLanes, 1, kPixels, kBlocks, kHalf>(v, 0, lanes, weights, ahead, acc);
     }
   }
@@ -242,10 +244,13 @@ template <int kPixels, int kBlocks, bool kHalf>
 
 template <int kBlocks, bool kHalf>
 struct ProductTiles {
-  ProductFn* fn[kTilePixels + 1] = {};
+  // Maps whose elements are far have enough tiles for whole register tiles.
+  static constexpr int kLeastFar = kTilePixels / 2 + 1;
+  ProductFn* fn[2][kTilePixels + 1] = {};  // by far and pixels
   template <int... kPixels>
   constexpr explicit ProductTiles(std::integer_sequence<int, kPixels...>)
-      : fn{nullptr, &product_tile<kPixels + 1, kBlocks, kHalf>...} {}
+      : fn{{nullptr, &product_tile<kPixels + 1, kBlocks, kHalf, false>...},
+           {nullptr, &product_tile<kPixels + 1, kBlocks, kHalf, (kPixels + 1 >= kLeastFar)>...}} {}
   constexpr ProductTiles() : ProductTiles(std::make_integer_sequence<int, kTilePixels>()) {}
 };
 
@@ -385,8 +390,9 @@ void multiply_panel(const WinogradOutput& out, const float* weights, const float
   }
   runs.for_each([&](int first, int count) {
     first += before;
-    kTiles.fn[count](v + first * kLanes, out, weights, products + first * kLanes,
-                     WeightsAhead::of_tile<kBlocks * kLanes>(next, inputs.depth(), all, run++));
+    kTiles.fn[out.far ? 1 : 0][count](
+        v + first * kLanes, out, weights, products + first * kLanes,
+        WeightsAhead::of_tile<kBlocks * kLanes>(next, inputs.depth(), all, run++));
   });
 }
 

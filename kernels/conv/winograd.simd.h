@@ -45,6 +45,7 @@ struct WinogradOutput {
   const float* v;
   std::ptrdiff_t v_element, v_block;
   int channels, parts;  // input channels that exist, and how often their blocks are in v
+  bool far;  // an element of all tiles is more than the L2 cache keeps for the next panel
   std::ptrdiff_t first_tile;
   int tiles;
   const float*

@@ -50,6 +50,14 @@ double padded_channels(std::int64_t channels, int lanes) {
   return static_cast<double>(ceil_div(channels, lanes) * lanes);
 }
 
+// The share of products with rows of the kernel that are computed.
+double computed_rows(const ConvShape& s) {
+  if (!skips_rows_of_kernel(s)) return 1;
+  std::int64_t rows = 0;
+  for (std::int64_t oy = 0; oy < s.oh; ++oy) rows += kernel_rows_inside(s, oy).count();
+  return static_cast<double>(rows) / static_cast<double>(s.oh * s.kh);
+}
+
 }  // namespace
 
 // A load of input for each multiply-add.
@@ -85,7 +93,8 @@ double direct_conv_cost(const ConvShape& s, Isa isa) {
   // Stores, and what the end of a tile leaves unused; the parts of Strassen's outputs include it.
   constexpr double kOutput = 2.5;
   const auto pixels = static_cast<double>(s.n * s.oh * s.ow);
-  return with_weights(pixels * (weights * tile_loss(width, lanes) + kOutput * oc), weights, isa);
+  return with_weights(
+      pixels * (weights * computed_rows(s) * tile_loss(width, lanes) + kOutput * oc), weights, isa);
 }
 
 double strassen_conv_cost(const ConvShape& s, Isa isa) {

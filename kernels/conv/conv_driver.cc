@@ -27,6 +27,18 @@ WeightCost weight_cost() {
   return {0.2, 0.4};  // an Intel Xeon (Cascade Lake): 20 GB/s and 10, 76
 }
 
+Span kernel_rows_inside(const ConvShape& s, std::int64_t oy) {
+  const std::int64_t top = oy * s.stride_h - s.pad_top, below = s.ih - top;
+  const std::int64_t first = top < 0 ? std::min(ceil_div(-top, s.dilation_h), s.kh) : 0;
+  const std::int64_t last = below > 0 ? std::min(ceil_div(below, s.dilation_h), s.kh) : 0;
+  return {first, std::max(first, last)};
+}
+
+bool skips_rows_of_kernel(const ConvShape& s) {
+  constexpr std::int64_t kLeastWidth = 4;
+  return s.border == Border::kZero && s.kh > 1 && s.ow >= kLeastWidth;
+}
+
 ConvEpilogue make_epilogue(const ConvArgs& args, std::int64_t first) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   ConvEpilogue e{};

@@ -66,6 +66,12 @@ constexpr Span chunk_of(std::int64_t count, std::int64_t i, std::int64_t n) {
   return {count * i / n, count * (i + 1) / n};
 }
 
+// Rows of the kernel that output row `oy` meets within the image.
+Span kernel_rows_inside(const ConvShape& shape, std::int64_t oy);
+// Whether direct convolution leaves the others out: not of narrow maps, of which two rows share a
+// register tile.
+bool skips_rows_of_kernel(const ConvShape& shape);
+
 // weight(o, i, t) -> [panels][ic blocks][taps][lanes that exist][panel width], for `oc` filters of
 // `ic` channels; the last panel is as wide as the blocks it has. Lanes past the last output channel
 // are zero. Returns the end of what was written.

@@ -79,6 +79,7 @@ class DirectConv final : public ConvAlgorithm {
     for (std::int64_t ky = 0; ky < s_.kh; ++ky) {
       for (std::int64_t kx = 0; kx < s_.kw; ++kx) taps_.push_back(window_.tap(ky, kx));
     }
+    if (skips_rows_of_kernel(s_) && !few_outputs_ && !one_row()) list_row_taps();
   }
 
   const char* name() const noexcept override {
@@ -142,6 +143,18 @@ class DirectConv final : public ConvAlgorithm {
   // Kernels of one column: rows follow each other in the window and the output without a gap.
   bool one_row() const {
     return pixels_only_ || (classes_ == 1 && window_.output_row() == s_.ow * lanes_);
+  }
+
+  // Of all classes, `rows_` each.
+  void list_row_taps() {
+    const auto width = static_cast<int>(s_.kw);
+    for (std::int64_t row_class = 0; row_class < classes_; ++row_class) {
+      for (std::int64_t row = 0; row < rows_; ++row) {
+        const Span met = kernel_rows_inside(s_, row * classes_ + row_class);
+        row_taps_.push_back(
+            {static_cast<int>(met.first) * width, static_cast<int>(met.count()) * width});
+      }
+    }
   }
 
   std::int64_t group_packed() const {
@@ -291,6 +304,8 @@ class DirectConv final : public ConvAlgorithm {
     b.channels = static_cast<int>(groups_.in_channels(unit.group));
     b.chunk = static_cast<int>(chunk_channels());
     b.rows = static_cast<int>(one_row() ? 1 : unit.rows.count());
+    if (!row_taps_.empty())
+      b.row_taps = row_taps_.data() + unit.row_class * rows_ + unit.rows.first;
     b.width = static_cast<int>(one_row() ? unit.rows.count() * row_pixels() : s_.ow);
     b.weights = args.weights + unit.group * group_packed() +
                 panels.first * panel * b.channels * b.tap_count;
@@ -319,6 +334,7 @@ class DirectConv final : public ConvAlgorithm {
   std::int64_t rows_, block_rows_;
   SourceWindow window_;
   std::vector<std::ptrdiff_t> taps_;
+  std::vector<RowTaps> row_taps_;  // empty where all rows meet all taps
 };
 
 }  // namespace

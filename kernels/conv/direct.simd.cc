@@ -14,7 +14,8 @@ struct TilePlace {
   const ChannelConstants* constants;
   const float* residual;
   float* output;
-  int channels;      // from source on
+  int channels;  // from source on
+  RowTaps taps;
   bool first, last;  // chunk of channels; sums of the earlier ones are in the output
   WeightsAhead ahead;
 };
@@ -89,20 +90,26 @@ template <int kStep, int kRows, int kPixels, int kBlocks, bool kHalf>
   const float* plane = at.source;
   const float* weights = at.weights;
   WeightsAhead ahead = at.ahead;
-  const std::ptrdiff_t* const taps_end = b.taps + b.tap_count;
+  const std::ptrdiff_t* const first_tap = b.taps + at.taps.first;
+  const std::ptrdiff_t* const taps_end = first_tap + at.taps.count;
   if constexpr (kStep != kLanes) {  // plain: one channel a tap
-    for (const std::ptrdiff_t* tap = b.taps; tap != taps_end; ++tap, weights += kBlocks * kLanes) {
+    for (const std::ptrdiff_t* tap = first_tap; tap != taps_end;
+         ++tap, weights += kBlocks * kLanes) {
       multiply_add<kStep, kRows, kPixels, kBlocks, kHalf>(plane + *tap, b.source_row, weights, acc);
     }
   } else {
     const bool scattered = b.tap_count == 1 && at.channels >= kManyBlocks * kLanes;
+    const int before = at.taps.first * kBlocks * kLanes;
+    const int behind = (b.tap_count - at.taps.first - at.taps.count) * kBlocks * kLanes;
     for (int left = at.channels; left > 0; left -= kLanes, plane += b.source_plane) {
       const int lanes = left < kLanes ? left : kLanes;
       if (scattered) prefetch_pixels<kStep, kRows, kPixels>(plane + b.source_plane, b.source_row);
-      for (const std::ptrdiff_t* tap = b.taps; tap != taps_end; ++tap) {
+      weights += before * lanes;
+      for (const std::ptrdiff_t* tap = first_tap; tap != taps_end; ++tap) {
         multiply_channels<kStep, kRows, kPixels, kBlocks, kHalf>(plane + *tap, b.source_row, lanes,
                                                                  weights, ahead, acc);
       }
+      weights += behind * lanes;
     }
   }
   end<kBlocks, kRows, kPixels>(b, at, acc);
@@ -123,9 +130,10 @@ struct Tiles {
 // One panel of output channels, and its tiles so far.
 struct Panel {
   TilePlace at;
-  const float* next;  // the panel after it
-  int tiles, done;
-  int streamed;  // tiles of a row that are a stream
+  const float* next;  // the panel after it, which tiles that meet so many taps fetch
+  int fetching_taps;
+  int tiles, done;  // of those
+  int streamed;     // tiles of a row that are a stream
 };
 
 // Ends the vectors of a stream. kResidual: one is added before the activation.
@@ -205,7 +213,8 @@ void run_rows(const DirectBlock& b, Panel& panel, int first_row) {
   at.source += first_row * b.source_row;
   at.output += first_row * b.output_row;
   if (at.residual != nullptr) at.residual += first_row * b.output_row;
-  const std::ptrdiff_t depth = std::ptrdiff_t{at.channels} * b.tap_count;
+  const std::ptrdiff_t depth = std::ptrdiff_t{at.channels} * at.taps.count;
+  const bool fetches = at.taps.count == panel.fetching_taps;
   int streamed = 0;
   if constexpr (kStreams && kRows == 1) {
     streamed = panel.streamed * kStreamPixels<kBlocks>;
@@ -217,30 +226,69 @@ void run_rows(const DirectBlock& b, Panel& panel, int first_row) {
     place.source += x * kStep;
     place.output += x * b.output_step;
     if (place.residual != nullptr) place.residual += x * b.output_step;
-    place.ahead =
-        WeightsAhead::of_tile<kBlocks * kLanes>(panel.next, depth, panel.tiles, panel.done++);
+    place.ahead = {panel.next, 0};
+    if (fetches) {
+      place.ahead =
+          WeightsAhead::of_tile<kBlocks * kLanes>(panel.next, depth, panel.tiles, panel.done++);
+    }
     kTiles.fn[count](b, place);
   };
   if (b.width > streamed)
     Runs(b.width - streamed, kMost).for_each(run_tile, b.inwards && b.rows == 1);
 }
 
-// Narrow maps take two rows at a time.
+// Neighbouring rows that meet the same taps.
+struct RowRun {
+  int first, count;
+  RowTaps taps;
+  int pairs;  // narrow maps take two rows at a time
+  MINI_INLINE int pieces() const { return count - pairs; }
+};
+
+MINI_INLINE RowRun row_run(const DirectBlock& b, int first) {
+  RowRun run{first, b.rows - first, {0, b.tap_count}, 0};
+  if (b.row_taps != nullptr) {
+    run.taps = b.row_taps[first];
+    run.count = 1;
+    while (first + run.count < b.rows && b.row_taps[first + run.count] == run.taps) ++run.count;
+  }
+  if (b.width <= kTilePixels / 2) run.pairs = run.count / 2;
+  return run;
+}
+
+template <int kStep, int kBlocks, bool kHalf>
+void run_row_run(const DirectBlock& b, Panel& panel, const RowRun& run) {
+  panel.at.taps = run.taps;
+  for (int step = 0; step < run.pieces(); ++step) {
+    const int i = piece_at(step, run.pieces(), b.inwards);
+    if (i < run.pairs) {
+      run_rows<kStep, 2, kBlocks, kHalf>(b, panel, run.first + 2 * i);
+    } else {
+      run_rows<kStep, 1, kBlocks, kHalf>(b, panel, run.first + run.pairs + i);
+    }
+  }
+}
+
 template <int kStep, int kBlocks, bool kHalf>
 void run_chunk(const DirectBlock& b, Panel& panel) {
-  const int pairs = b.width <= kTilePixels / 2 ? b.rows / 2 : 0;
   panel.streamed = tiles_of_stream<kStep, kBlocks>(b, panel.at);
   const int rest = b.width - panel.streamed * kStreamPixels<kBlocks>;
   const int row_tiles = panel.streamed + (rest + kTilePixels - 1) / kTilePixels;
-  panel.tiles = pairs + (b.rows - 2 * pairs) * row_tiles;
-  panel.done = 0;
-  const int pieces = b.rows - pairs;
-  for (int step = 0; step < pieces; ++step) {
-    const int i = piece_at(step, pieces, b.inwards);
-    if (i < pairs) {
-      run_rows<kStep, 2, kBlocks, kHalf>(b, panel, 2 * i);
-    } else {
-      run_rows<kStep, 1, kBlocks, kHalf>(b, panel, pairs + i);
+  panel.fetching_taps = panel.tiles = panel.done = 0;
+  RowRun run{};
+  for (int row = 0; row < b.rows; row += run.count) {
+    run = row_run(b, row);
+    if (run.taps.count < panel.fetching_taps) continue;
+    if (run.taps.count > panel.fetching_taps) panel.tiles = 0;
+    panel.fetching_taps = run.taps.count;
+    panel.tiles += run.pairs + (run.count - 2 * run.pairs) * row_tiles;
+  }
+  // The longest first: while they compute, the weights come.
+  for (const bool longest : {true, false}) {
+    for (int row = 0; row < b.rows; row += run.count) {
+      run = row_run(b, row);
+      if ((run.taps.count == panel.fetching_taps) == longest)
+        run_row_run<kStep, kBlocks, kHalf>(b, panel, run);
     }
   }
 }
@@ -266,11 +314,9 @@ void run_block(const DirectBlock& b) {
   const std::ptrdiff_t panel_floats =
       std::ptrdiff_t{kTileBlocks} * kLanes * b.channels * b.tap_count;
   ChannelConstants constants;
-  Panel panel{{b.source, b.weights, &constants, b.residual, b.output, b.channels, true, true, {}},
-              nullptr,
-              0,
-              0,
-              0};
+  Panel panel{};
+  panel.at = {b.source,   b.weights, &constants, b.residual, b.output,
+              b.channels, {},        true,       true,       {}};
   TilePlace& at = panel.at;
   for (int oc = 0; oc < b.out_channels; oc += kTileBlocks * kLanes) {
     const int count = b.out_channels - oc;

@@ -7,6 +7,12 @@
 
 namespace mini_infer {
 
+// The taps of a kernel that a row of outputs meets within the image; the others meet zeros.
+struct RowTaps {
+  int first, count;
+  bool operator==(const RowTaps&) const = default;
+};
+
 // Output (row, x) of every block of output channels reads source[row * source_row + x * step +
 // taps[t]] and its channel lanes, for blocks of input channels `source_plane` apart. Borders are
 // part of the source. Distances are in floats.
@@ -20,6 +26,7 @@ struct DirectBlock {
   int channels;  // input channels that exist, >= 1
   int chunk;     // of them that all pixels meet before the next: whole blocks, or all; 0: all
   int rows, width;
+  const RowTaps* row_taps;  // by row; null: all rows meet all taps
   const float* weights;   // [panels][ic blocks][taps][lanes that exist][2 * c]; the last panel is c
                           // wide when the blocks are odd
   int out_channels;       // output channels that exist, starting at a panel

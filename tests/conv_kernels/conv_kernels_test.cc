@@ -195,6 +195,20 @@ TEST(Direct, chunks_of_channels) {
   check({kDirect}, square(2050, 20, 9, 3, 2, 1));
 }
 
+// Kernels of which few rows are within the image at once.
+TEST(Direct, rows_of_the_kernel_outside_of_the_image) {
+  for (const ProblemOptions& options : epilogues()) {
+    check({kDirect}, square(18, 33, 7, 7, 1, 3), options);
+    check({kDirect}, square(18, 20, 9, 3, 1, 8, 8), options);
+  }
+  ConvShape wide = square(24, 40, 8, 11, 3, 5);
+  wide.iw = 47;
+  wide.n = 2;
+  check({kDirect}, wide);
+  check({kDirect}, square(1031, 20, 6, 5, 1, 2));
+  check({kDirect}, square(5, 18, 2, 3, 1, 6));  // rows of the border alone
+}
+
 TEST(Direct, groups) {
   ConvShape s = square(64, 128, 9, 3, 1, 1);
   s.groups = 4;

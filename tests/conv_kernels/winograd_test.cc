@@ -104,6 +104,14 @@ TEST(WinogradInParts, kernels) {
   check({kWinograd4, kWinograd2}, square(32, 18, 9, 5, 1, 2));
 }
 
+// An element of all tiles is more than half an L2 cache of 1 MiB.
+TEST(WinogradInParts, inputs_that_are_far) {
+  check({kWinograd4, kWinograd2}, square(64, 20, 48, 7, 1, 3));
+  ConvShape batch = square(100, 5, 20, 9, 1, 4);
+  batch.n = 3;
+  check({kWinograd2}, batch, {.with_bias = true});
+}
+
 TEST(WinogradInParts, groups_dilations_batches_and_few_tiles) {
   ConvShape s = square(96, 96, 13, 5, 1, 2);
   s.groups = 3;

@@ -18,7 +18,9 @@ struct FusedCase {
   std::int64_t kernel = 3, stride = 1, dilation = 1, pad = 1;
   std::string first = {}, depthwise = {};  // activations
   bool bias = true;
-  bool same_kernels = true;  // else the map alone is too large for a Winograd kernel
+  // Else the map alone takes another kernel on some instruction set: it is too large for
+  // Winograd's, or most of the kernel is outside of it.
+  bool same_kernels = true;
   Stem stem = {};
 
   bool pointwise() const { return stem.kernel == 0; }
@@ -31,10 +33,10 @@ const std::vector<FusedCase> kPointwise = {
     {"many runs of rows", 1, 17, 40, 45, 300, 3, 1, 1, 1, "Relu", "Clip", true, false},
     {"many runs, 5x5", 1, 17, 40, 45, 300, 5, 1, 1, 2, "Relu", "Clip"},
     {"many runs, stride 2", 1, 16, 24, 61, 260, 5, 2, 1, 2, "Clip", ""},
-    {"one row", 1, 16, 33, 1, 40},
+    {"one row", 1, 16, 33, 1, 40, 3, 1, 1, 1, "", "", true, false},
     {"one column", 1, 16, 33, 40, 1, 3, 1, 1, 1, "HardSwish", "HardSwish"},
     {"no border", 1, 24, 48, 13, 15, 3, 1, 1, 0, "SiLU", "SiLU"},
-    {"wide border", 1, 24, 48, 7, 9, 3, 1, 1, 5, "", "", false},
+    {"wide border", 1, 24, 48, 7, 9, 3, 1, 1, 5, "", "", false, false},
     {"stride beyond the kernel", 1, 16, 20, 23, 19, 2, 3, 1, 0},
     {"dilated", 1, 16, 20, 23, 19, 3, 1, 4, 4, "LeakyRelu", "Relu"},
     {"PRelu", 1, 16, 50, 12, 12, 3, 2, 1, 1, "PRelu", "PRelu"},

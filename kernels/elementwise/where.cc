@@ -1,5 +1,6 @@
 // Where: y = condition ? a : b, all three broadcast together.
 #include <string>
+#include <type_traits>
 
 #include "graph/ir/constants.h"
 #include "kernels/elementwise/broadcast.h"
@@ -7,6 +8,29 @@
 
 namespace mini_infer {
 namespace {
+
+// Both operands, with steps of 0 or 1, are read whatever the condition says, which takes no branch.
+template <class T>
+void select_row(const bool* condition, const T* a, std::int64_t a_step, const T* b,
+                std::int64_t b_step, std::int64_t n, T* y) {
+  const auto go = [&](auto a_at, auto b_at) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      const T mask = static_cast<T>(-static_cast<T>(condition[i]));
+      y[i] = static_cast<T>((a[a_at(i)] & mask) | (b[b_at(i)] & ~mask));
+    }
+  };
+  const auto each = [](std::int64_t i) { return i; };
+  const auto one = [](std::int64_t /*i*/) { return std::int64_t{0}; };
+  if (a_step != 0 && b_step != 0) {
+    go(each, each);
+  } else if (a_step != 0) {
+    go(each, one);
+  } else if (b_step != 0) {
+    go(one, each);
+  } else {
+    go(one, one);
+  }
+}
 
 // T has the size of an element; what its bits mean does not matter.
 template <class T>
@@ -16,6 +40,12 @@ void select_tile(const Tile& t, const bool* condition, const T* a, const T* b, T
     const T* ar = a + t.offset[1] + r * t.row_stride[1];
     const T* br = b + t.offset[2] + r * t.row_stride[2];
     T* yr = y + t.out + r * t.n;
+    if constexpr (std::is_unsigned_v<T>) {
+      if (t.step[0] != 0) {
+        select_row(cr, ar, t.step[1], br, t.step[2], t.n, yr);
+        continue;
+      }
+    }
     for (std::int64_t i = 0; i < t.n; ++i) {
       yr[i] = cr[i * t.step[0]] ? ar[i * t.step[1]] : br[i * t.step[2]];
     }

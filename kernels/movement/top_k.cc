@@ -61,6 +61,29 @@ bool before(T a, std::int64_t i, T b, std::int64_t j, bool largest) {
   return largest ? a > b : a < b;
 }
 
+// The first k of `order` become the first k of all elements. Nearly all of many elements come after
+// those k that are found so far; what does not is collected, and now and then cut to k.
+template <class At, class Before>
+void select_few(const At& at, const Before& comes_before, const Problem& p, std::int64_t* order) {
+  const std::int64_t most = 4 * p.k;
+  std::int64_t count = 0;
+  std::int64_t* const last = order + p.k - 1;
+  auto worst = at(0);
+  bool full = false;
+  for (std::int64_t i = 0; i < p.extent; ++i) {
+    const auto value = at(i);
+    // Of equal elements the index is higher.
+    if (full && (p.largest ? value <= worst : value >= worst)) continue;
+    order[count++] = i;
+    if (count < most) continue;
+    std::nth_element(order, last, order + count, comes_before);
+    worst = at(*last);
+    full = true;
+    count = p.k;
+  }
+  std::nth_element(order, last, order + count, comes_before);
+}
+
 // The first k of `order` become the indices wanted.
 template <class T>
 void select(const T* x, const Problem& p, std::int64_t* order) {
@@ -68,15 +91,13 @@ void select(const T* x, const Problem& p, std::int64_t* order) {
   const auto comes_before = [&](std::int64_t i, std::int64_t j) {
     return before(at(i), i, at(j), j, p.largest);
   };
-  std::iota(order, order + p.extent, 0);
-  if (p.k == 1) {
-    *order = *std::min_element(order, order + p.extent, comes_before);
-  } else if (p.k < p.extent / 16) {
-    std::partial_sort(order, order + p.k, order + p.extent, comes_before);
+  if (p.k > 0 && p.k < p.extent / 16) {
+    select_few(at, comes_before, p, order);
   } else {
+    std::iota(order, order + p.extent, 0);
     if (p.k < p.extent) std::nth_element(order, order + p.k, order + p.extent, comes_before);
-    std::sort(order, order + p.k, comes_before);
   }
+  std::sort(order, order + p.k, comes_before);
   if (!p.sorted) std::sort(order, order + p.k);
 }
 

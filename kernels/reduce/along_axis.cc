@@ -1,4 +1,5 @@
 // CumSum, CumProd, LpNormalization: along one axis.
+#include <algorithm>
 #include <cmath>
 
 #include "graph/ir/constants.h"
@@ -16,17 +17,26 @@ struct CumulateOptions {
   bool product = false;
 };
 
-// Integers wrap around.
+// `count` neighbouring lines, count <= kSideBySide. Integers wrap around.
 template <class T>
-void cumulate(const T* x, T* y, AxisView view, CumulateOptions options) {
+void cumulate(const T* x, T* y, const AxisView& view, std::int64_t count, CumulateOptions options) {
   using S = std::conditional_t<kIsInteger<T>, std::uint64_t, ComputeType<T>>;
-  S total = options.product ? 1 : 0;
-  for (std::int64_t i = 0; i < view.k; ++i) {
-    const std::int64_t at = (options.reverse ? view.k - 1 - i : i) * view.inner;
-    const S before = total;
-    const auto value = static_cast<S>(widen(x[at]));
-    total = static_cast<S>(options.product ? total * value : total + value);
-    y[at] = narrow<T>(options.exclusive ? before : total);
+  S totals[kSideBySide];
+  std::fill_n(totals, count, static_cast<S>(options.product ? 1 : 0));
+  const auto go = [&](auto join) {
+    for (std::int64_t i = 0; i < view.k; ++i) {
+      const std::int64_t at = (options.reverse ? view.k - 1 - i : i) * view.inner;
+      for (std::int64_t line = 0; line < count; ++line) {
+        const S before = totals[line];
+        totals[line] = static_cast<S>(join(before, static_cast<S>(widen(x[at + line]))));
+        y[at + line] = narrow<T>(options.exclusive ? before : totals[line]);
+      }
+    }
+  };
+  if (options.product) {
+    go([](S a, S b) { return a * b; });
+  } else {
+    go([](S a, S b) { return a + b; });
   }
 }
 
@@ -52,10 +62,10 @@ Result<PreparedKernel> prepare_cumulative(PrepareContext& c) {
       kernel.run = [=](const KernelContext& k) -> Status {
         MINI_TRY_ASSIGN(const AxisView view, axis_view(shape, axis.read(k)[0]));
         k.parallel_for(view.lines(), static_cast<double>(view.k), [&](Range range, int) {
-          for (std::int64_t i = range.begin; i < range.end; ++i) {
-            const std::int64_t at = view.offset(i);
-            cumulate(k.input<T>(0) + at, k.output<T>(0) + at, view, options);
-          }
+          for_each_run_of_lines(view, range, [&](std::int64_t line, std::int64_t count) {
+            const std::int64_t at = view.offset(line);
+            cumulate(k.input<T>(0) + at, k.output<T>(0) + at, view, count, options);
+          });
         });
         return ok();
       };

@@ -1,5 +1,8 @@
 // ArgMax, ArgMin: the place of the greatest or least element along an axis, the first or the last
 // of equal ones. A NaN counts as the greatest and as the least, as numpy has it.
+#include <algorithm>
+#include <limits>
+
 #include "graph/ir/constants.h"
 #include "kernels/elementwise/numeric.h"
 #include "kernels/reduce/axis_view.h"
@@ -7,29 +10,40 @@
 namespace mini_infer {
 namespace {
 
-template <class T, bool greatest>
-struct Better {
-  bool or_equal;
-  bool operator()(T x, T best) const {
-    if (best != best) return or_equal && x != x;
-    if (x != x || (greatest ? x > best : x < best)) return true;
-    return or_equal && x == best;
-  }
-};
+// Whether x is to be taken instead of the best so far, without a branch.
+template <bool greatest, bool last, class T>
+bool better(T x, T best) {
+  const bool number = best == best;
+  if constexpr (last) return (number & !(greatest ? x < best : x > best)) | (x != x);
+  return number & !(greatest ? x <= best : x >= best);
+}
 
-template <class T, bool greatest>
-PreparedKernel kernel_for(AxisView view, bool last) {
+// `count` neighbouring lines, count <= kSideBySide.
+template <bool greatest, bool last, class T>
+void arg_lines(const T* x, const AxisView& view, std::int64_t count, std::int64_t* y) {
+  ComputeType<T> best[kSideBySide];
+  std::int32_t places[kSideBySide] = {};
+  for (std::int64_t i = 0; i < count; ++i) best[i] = widen(x[i]);
+  for (std::int64_t j = 1; j < view.k; ++j) {
+    x += view.inner;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const ComputeType<T> value = widen(x[i]);
+      const bool taken = better<greatest, last>(value, best[i]);
+      best[i] = taken ? value : best[i];
+      places[i] = taken ? static_cast<std::int32_t>(j) : places[i];
+    }
+  }
+  std::copy_n(places, count, y);
+}
+
+template <class T, bool greatest, bool last>
+PreparedKernel kernel_for(AxisView view) {
   return {.name = "arg/scalar", .run = [=](const KernelContext& k) {
-            const Better<ComputeType<T>, greatest> better{last};
             k.parallel_for(view.lines(), static_cast<double>(view.k), [&](Range range, int) {
-              for (std::int64_t i = range.begin; i < range.end; ++i) {
-                const T* x = k.input<T>(0) + view.offset(i);
-                std::int64_t best = 0;
-                for (std::int64_t j = 1; j < view.k; ++j) {
-                  if (better(widen(x[j * view.inner]), widen(x[best * view.inner]))) best = j;
-                }
-                k.output<std::int64_t>(0)[i] = best;
-              }
+              for_each_run_of_lines(view, range, [&](std::int64_t line, std::int64_t count) {
+                arg_lines<greatest, last>(k.input<T>(0) + view.offset(line), view, count,
+                                          k.output<std::int64_t>(0) + line);
+              });
             });
             return ok();
           }};
@@ -58,8 +72,14 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
   if (view.k == 0 && view.lines() > 0) {
     return invalid_model("input 0 has shape ", c.shape(0), ": nothing to choose from");
   }
+  if (view.k > std::numeric_limits<std::int32_t>::max()) {
+    return not_implemented("input 0 has shape ", c.shape(0),
+                           ": an axis of more than 2^31 elements");
+  }
   PreparedKernel kernel;
-  dispatch_dtype(c.dtype(0), [&]<class T>() { kernel = kernel_for<T, greatest>(view, last); });
+  dispatch_dtype(c.dtype(0), [&]<class T>() {
+    kernel = last ? kernel_for<T, greatest, true>(view) : kernel_for<T, greatest, false>(view);
+  });
   if (!kernel.run) return not_implemented("input 0 has dtype ", c.dtype(0));
   return kernel;
 }

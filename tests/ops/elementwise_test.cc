@@ -46,6 +46,30 @@ TEST(Where, Broadcasts) {
   EXPECT_THAT(strings[0].values<std::string>(), testing::ElementsAre("a", "b"));
 }
 
+TEST(Where, TakesRowsAndNumbers) {
+  constexpr std::int64_t kSize = 37;
+  Tensor condition(DType::kBool, {3, kSize});
+  for (std::int64_t i = 0; i < 3 * kSize; ++i)
+    condition.mutable_data<bool>()[i] = i * 2654435761u % 11 < 5;
+  const Shape rows{3, kSize}, column{3, 1}, row{kSize}, number{};
+  for (const Shape& a_shape : {rows, column, row, number}) {
+    for (const Shape& b_shape : {rows, column, row, number}) {
+      const Tensor a = random_floats(a_shape, -1, 1, 2), b = random_floats(b_shape, -1, 1, 3);
+      const auto at = [&](const Tensor& x, std::int64_t i) {
+        const std::int64_t r = i / kSize, j = i % kSize, count = x.elements();
+        return doubles(x)[static_cast<std::size_t>(count == 1       ? 0
+                                                   : count == 3     ? r
+                                                   : count == kSize ? j
+                                                                    : i)];
+      };
+      std::vector<double> expected;
+      for (std::int64_t i = 0; i < 3 * kSize; ++i)
+        expected.push_back(at(condition.data<bool>()[i] ? a : b, i));
+      expect_op({.type = "Where", .inputs = {condition, a, b}}, rows, expected);
+    }
+  }
+}
+
 TEST(Pow, HasKernelsForCommonExponents) {
   const Tensor x = random_floats({2, 19, 3}, 0.5, 3);
   for (const float exponent : {2.f, 0.5f, -1.f, 1.f, 3.f, 2.5f}) {

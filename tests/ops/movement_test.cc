@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <numeric>
 
 #include "tests/support/indexing.h"
 #include "tests/support/op_test.h"
@@ -422,6 +424,39 @@ TEST(TopK, BreaksTiesByIndex) {
   ASSERT_EQ(outputs.size(), 2u);
   EXPECT_TRUE(close(outputs[0], {3, 3, 3, 0, 0, 0}, {}));
   EXPECT_THAT(ints_of(outputs[1]), ElementsAre(1, 2, 4, 0, 1, 2));
+}
+
+TEST(TopK, OfManyElements) {
+  constexpr std::int64_t kExtent = 700;
+  std::vector<float> x;
+  for (std::size_t i = 0; i < 2 * kExtent; ++i) {
+    const std::size_t hash = i * 2654435761u >> 9;
+    x.push_back(hash % 97 == 0 ? std::nanf("") : static_cast<float>(hash % 101));
+  }
+  for (const bool largest : {true, false}) {
+    // NaN counts as larger than all numbers.
+    const auto larger = [](float a, float b) { return std::isnan(a) ? !std::isnan(b) : a > b; };
+    const auto precedes = [&](float a, float b) { return largest ? larger(a, b) : larger(b, a); };
+    for (const std::int64_t k : {1, 2, 9, 40, 300, 700}) {
+      std::vector<std::int64_t> expected;
+      for (std::int64_t row = 0; row < 2; ++row) {
+        std::vector<std::int64_t> order(kExtent);
+        std::iota(order.begin(), order.end(), 0);
+        std::stable_sort(order.begin(), order.end(), [&](std::int64_t i, std::int64_t j) {
+          return precedes(x[static_cast<std::size_t>(row * kExtent + i)],
+                          x[static_cast<std::size_t>(row * kExtent + j)]);
+        });
+        expected.insert(expected.end(), order.begin(), order.begin() + k);
+      }
+      const auto outputs = outputs_of({.type = "TopK",
+                                       .inputs = {floats({2, kExtent}, x), int64s({1}, {k})},
+                                       .attributes = {{"largest", std::int64_t{largest}}},
+                                       .outputs = 2,
+                                       .constants = {1}});
+      ASSERT_EQ(outputs.size(), 2u);
+      EXPECT_EQ(ints_of(outputs[1]), expected) << "k " << k << ", largest " << largest;
+    }
+  }
 }
 
 TEST(NonZero, FindsCoordinates) {

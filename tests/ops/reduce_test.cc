@@ -217,6 +217,61 @@ TEST(Arg, ChoosesTheFirstOrTheLast) {
   expect_op({.type = "ArgMax", .inputs = {x}}, {1, 4}, {0, 0, 0, 1});
 }
 
+// Integers from -3 to 3, with many equal ones and now and then a NaN.
+std::vector<float> coarse_numbers(std::size_t count) {
+  std::vector<float> numbers;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t hash = i * 2654435761u >> 7;
+    numbers.push_back(hash % 53 == 0 ? std::nanf("") : static_cast<float>(hash % 7) - 3);
+  }
+  return numbers;
+}
+
+// Neighbouring lines are gone through side by side: more and fewer of them than that takes.
+TEST(Arg, OfManyLines) {
+  for (const std::int64_t inner : {1, 2, 63, 64, 65, 150}) {
+    const std::int64_t outer = 3, k = 21;
+    const std::vector<float> x = coarse_numbers(static_cast<std::size_t>(outer * k * inner));
+    for (const bool greatest : {true, false}) {
+      for (const bool last : {true, false}) {
+        Values expected;
+        for (std::int64_t line = 0; line < outer * inner; ++line) {
+          const auto at = [&](std::int64_t j) {
+            return x[static_cast<std::size_t>((line / inner * k + j) * inner + line % inner)];
+          };
+          std::int64_t best = 0;
+          for (std::int64_t j = 1; j < k; ++j) {
+            const float a = at(j), b = at(best);
+            const bool ahead = !std::isnan(b) && (std::isnan(a) || (greatest ? a > b : a < b));
+            const bool equal = a == b || (std::isnan(a) && std::isnan(b));
+            if (ahead || (last && equal)) best = j;
+          }
+          expected.push_back(static_cast<double>(best));
+        }
+        expect_op({.type = greatest ? "ArgMax" : "ArgMin",
+                   .inputs = {floats({outer, k, inner}, x)},
+                   .attributes = {{"axis", std::int64_t{1}},
+                                  {"keepdims", std::int64_t{0}},
+                                  {"select_last_index", std::int64_t{last}}}},
+                  {outer, inner}, expected);
+      }
+    }
+  }
+}
+
+TEST(CumSum, OfManyLines) {
+  for (const std::int64_t inner : {1, 5, 64, 131}) {
+    const Tensor x = random_floats({2, 9, inner});
+    Values expected = doubles(x);
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      const auto line = static_cast<std::size_t>(inner);
+      if (i / line % 9 != 0) expected[i] += expected[i - line];
+    }
+    expect_op({.type = "CumSum", .inputs = {x, int64s({}, {1})}}, {2, 9, inner}, expected,
+              {1e-5, 1e-5});
+  }
+}
+
 TEST(CumSum, GoesBothWays) {
   const Tensor x = floats({2, 3}, {1, 2, 3, 4, 5, 6});
   const Tensor axis = int64s({}, {1});

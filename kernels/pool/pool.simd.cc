@@ -79,6 +79,25 @@ MINI_INLINE void pool_inside(const PoolRow& r, const float* column, Inside insid
   }
 }
 
+// r.column[i] = all rows joined, for `floats` of a row.
+template <class Op>
+MINI_INLINE void join_rows(const PoolRow& r, std::int64_t floats) {
+  for_each_vector(static_cast<std::size_t>(floats), [&](std::size_t i, int n) {
+    Vec acc = Op::start();
+    if (n == kLanes) {
+      for (std::int64_t y = 0; y < r.rows; ++y) {
+        acc = Op::join(acc, load(r.source + y * r.row_step + i));
+      }
+      store(r.column + i, acc);
+    } else {
+      for (std::int64_t y = 0; y < r.rows; ++y) {
+        acc = Op::join(acc, load(r.source + y * r.row_step + i, n));
+      }
+      store(r.column + i, acc, n);
+    }
+  });
+}
+
 // Down the columns first, in vectors; then along the row.
 template <class Op>
 MINI_INLINE void pool_plain(const PoolRow& r) {
@@ -86,20 +105,7 @@ MINI_INLINE void pool_plain(const PoolRow& r) {
   if (r.rows == 1) {
     column = r.source;
   } else {
-    for_each_vector(static_cast<std::size_t>(r.width), [&](std::size_t i, int n) {
-      Vec acc = Op::start();
-      if (n == kLanes) {
-        for (std::int64_t y = 0; y < r.rows; ++y) {
-          acc = Op::join(acc, load(r.source + y * r.row_step + i));
-        }
-        store(r.column + i, acc);
-      } else {
-        for (std::int64_t y = 0; y < r.rows; ++y) {
-          acc = Op::join(acc, load(r.source + y * r.row_step + i, n));
-        }
-        store(r.column + i, acc, n);
-      }
-    });
+    join_rows<Op>(r, r.width);
   }
   const Inside inside = inside_of(r);
   pool_border<Op>(r, column, 0, inside.first);
@@ -129,8 +135,14 @@ MINI_INLINE void pool_pixels(const PoolRow& r, std::int64_t ox, Taps t) {
 }
 
 template <class Op>
-MINI_INLINE void pool_blocked(const PoolRow& r) {
+MINI_INLINE void pool_blocked(const PoolRow& given) {
   constexpr int kCount = 4;
+  PoolRow r = given;
+  if (r.column != nullptr && r.rows > 1) {
+    join_rows<Op>(r, r.width * kLanes);
+    r.source = r.column;
+    r.rows = 1;
+  }
   const Inside inside = inside_of(r);
   std::int64_t ox = 0;
   for (; ox < inside.first; ++ox) pool_pixels<Op, 1>(r, ox, taps_of(r, ox));

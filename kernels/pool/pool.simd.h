@@ -16,7 +16,7 @@ struct PoolRow {
   std::int64_t taps, stride, dilation, pad;
   std::int64_t out_width;
   float* out;
-  float* column;         // plain only: `width` floats of scratch
+  float* column;         // scratch for a row, in which rows are joined first; blocked: or null
   const float* factors;  // averages: what each output's sum is multiplied by, [out_width]
 };
 

@@ -44,8 +44,11 @@ PreparedKernel make_row_pool(const PrepareContext& c, const PoolGeometry& g, Row
   const bool blocked = c.layout(0) == Layout::kBlocked;
   const std::int64_t lanes = blocked ? c.lanes() : 1;
   const Plane plane{.count = g.n * ((g.channels + lanes - 1) / lanes), .lanes = lanes};
-  // Plain rows keep the sum of their columns in scratch, a line of its own for each thread.
-  const std::int64_t column_floats = blocked ? 0 : (g.in[2] + 15) / 16 * 16;
+  // Rows are joined in scratch before columns, a line of its own for each thread; of blocked ones
+  // where that takes fewer steps.
+  constexpr std::int64_t kManyTaps = 16;
+  const bool joined = !blocked || (g.kernel[1] > 2 && g.taps() >= kManyTaps);
+  const std::int64_t column_floats = joined ? (g.in[2] * plane.lanes + 15) / 16 * 16 : 0;
   const double work = static_cast<double>(g.out[2] * g.taps() * plane.lanes);
   PreparedKernel kernel{.name = c.with_isa(name)};
   kernel.flop = work * static_cast<double>(plane.count * g.out[1]);
@@ -55,7 +58,7 @@ PreparedKernel make_row_pool(const PrepareContext& c, const PoolGeometry& g, Row
     float* columns = reinterpret_cast<float*>(k.scratch);
     k.parallel_for(plane.count * g.out[1], work, [&](Range rows, int thread) {
       pool_rows(g, pool, plane, rows, k.input<float>(0), k.output<float>(0),
-                columns + thread * column_floats);
+                joined ? columns + thread * column_floats : nullptr);
     });
     return ok();
   };

@@ -199,9 +199,9 @@ Status Executor::run_dynamic(const Step& step, State& state) {
     if (step.outputs[i] == kNoValue) continue;
     const auto v = static_cast<std::size_t>(step.outputs[i]);
     const Slot& slot = plan_->slots[v];
-    if (slot.shape && *slot.shape != outputs[i].shape()) {
-      return error(Code::kInternal, step.node.str(), ": output ", i, " has shape ",
-                   outputs[i].shape(), "; the plan expects ", *slot.shape);
+    if (slot.shape && (*slot.shape != outputs[i].shape() || slot.dtype != outputs[i].dtype())) {
+      return error(Code::kInternal, step.node.str(), ": output ", i, " is ", outputs[i].dtype(),
+                   outputs[i].shape(), "; the plan expects ", slot.dtype, *slot.shape);
     }
     state.pointers[v] = outputs[i].mutable_data();
     state.heap[v] = std::move(outputs[i]);

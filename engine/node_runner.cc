@@ -37,6 +37,23 @@ Result<std::vector<InferOutput>> infer_outputs(const OpDef& op, const Node& node
   return std::move(context.outputs());
 }
 
+// As far as they are known.
+Result<std::vector<PrepareOutput>> describe_outputs(const OpDef& op, const Node& node,
+                                                    std::span<const Tensor> inputs,
+                                                    const OpLookup& ops) {
+  std::vector<PrepareOutput> described(node.outputs.size());
+  for (std::size_t i = 0; i < described.size(); ++i)
+    described[i].present = node.outputs[i] != kNoValue;
+  if ((op.traits & kMakesOutputs) != 0) return described;
+  MINI_TRY_ASSIGN(const std::vector<InferOutput> inferred, infer_outputs(op, node, inputs, ops));
+  for (std::size_t i = 0; i < described.size(); ++i) {
+    if (!described[i].present) continue;
+    described[i].dtype = inferred[i].dtype;
+    if (inferred[i].shape) described[i].shape = inferred[i].shape->concrete();
+  }
+  return described;
+}
+
 std::vector<PrepareInput> describe_inputs(std::span<const Tensor> inputs,
                                           const std::vector<bool>& lasting) {
   std::vector<PrepareInput> described(inputs.size());
@@ -83,14 +100,8 @@ Result<std::vector<Tensor>> run_op(const OpDef& op, const Node& node,
                                    const OpLookup& ops,
                                    const PrepareContext::Environment& environment,
                                    std::size_t memory_limit) {
-  MINI_TRY_ASSIGN(const std::vector<InferOutput> inferred, infer_outputs(op, node, inputs, ops));
-  std::vector<PrepareOutput> described(node.outputs.size());
-  for (std::size_t i = 0; i < described.size(); ++i) {
-    if (node.outputs[i] == kNoValue) continue;
-    described[i] = {.present = true,
-                    .dtype = inferred[i].dtype,
-                    .shape = inferred[i].shape ? inferred[i].shape->concrete() : std::nullopt};
-  }
+  MINI_TRY_ASSIGN(const std::vector<PrepareOutput> described,
+                  describe_outputs(op, node, inputs, ops));
   MINI_TRY_ASSIGN(std::vector<Tensor> outputs, allocate_outputs(described, memory_limit));
   PrepareContext context(node, describe_inputs(inputs, lasting), described, environment);
   MINI_TRY_ASSIGN(const PreparedKernel kernel, op.prepare(context));

@@ -133,6 +133,8 @@ enum OpTraits : std::uint32_t {
                                 // (broadcasting included)
   kDataShapes = 1u << 2,        // extents that inference leaves open are known after the run only;
                                 // what a model declares for them is not relied on (NonZero)
+  kMakesOutputs = 1u << 3,  // a run without known shapes needs no inference: it makes its outputs
+                            // itself, whatever they are (If)
 };
 
 struct OpDef {

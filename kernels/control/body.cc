@@ -88,7 +88,8 @@ std::vector<OutputPort> output_ports(const PrepareContext& c) {
 namespace {
 
 Status check_output(const OutputPort& port, std::size_t i, DType dtype, const Shape& shape) {
-  if (dtype == port.dtype && (!port.shape || *port.shape == shape)) return ok();
+  const bool fits = port.dtype == DType::kUndefined || dtype == port.dtype;
+  if (fits && (!port.shape || *port.shape == shape)) return ok();
   return invalid_model("output ", i, " is ", dtype, shape, "; inferred was ", port.dtype,
                        port.shape ? port.shape->str() : std::string("[?]"));
 }

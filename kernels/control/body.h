@@ -54,7 +54,7 @@ Tensor input_tensor(const KernelContext& k, const std::vector<Port>& ports, std:
 void append_inputs(const KernelContext& k, const std::vector<Port>& ports, std::size_t first,
                    std::size_t last, std::vector<Tensor>& to);
 
-// An output of the node, whose shape may be known only when there is a value.
+// An output of the node, whose dtype and shape may be known only when there is a value.
 struct OutputPort {
   bool present = false;
   DType dtype = DType::kUndefined;

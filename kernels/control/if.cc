@@ -82,6 +82,7 @@ Result<PreparedKernel> prepare(PrepareContext& c) {
 MINI_DEFINE_OP(If, {.type = "If",
                     .since = {1, 11, 13, 16, 19, 21, 23, 24, 25},
                     .infer = infer,
-                    .prepare = prepare})
+                    .prepare = prepare,
+                    .traits = kMakesOutputs})
 
 }  // namespace mini_infer

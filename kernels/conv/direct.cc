@@ -145,9 +145,11 @@ class DirectConv final : public ConvAlgorithm {
     return pixels_only_ || (classes_ == 1 && window_.output_row() == s_.ow * lanes_);
   }
 
-  // Of all classes, `rows_` each.
+  // Of all classes, `rows_` each; none where nothing is left out.
   void list_row_taps() {
     const auto width = static_cast<int>(s_.kw);
+    const std::int64_t last_top = (s_.oh - 1) * s_.stride_h - s_.pad_top;
+    if (s_.pad_top <= 0 && last_top + (s_.kh - 1) * s_.dilation_h < s_.ih) return;
     for (std::int64_t row_class = 0; row_class < classes_; ++row_class) {
       for (std::int64_t row = 0; row < rows_; ++row) {
         const Span met = kernel_rows_inside(s_, row * classes_ + row_class);
